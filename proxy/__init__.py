@@ -1,0 +1,1 @@
+"""The sidecar: the mesh's enforcement point, beside every instance."""

@@ -1,0 +1,83 @@
+"""Is a snapshot consistent in itself? Asked by the console before it serves and by the sidecar
+before it swaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from proxy.contract.snapshot import Route, Service, Snapshot
+
+_PERCENT_TOLERANCE = 0.005
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One thing wrong: where (JSON pointer), a stable code, and a sentence."""
+
+    path: str
+    code: str
+    msg: str
+
+
+def check(snapshot: Snapshot) -> list[Fault]:
+    """Every fault of the snapshot; an empty list means that it may be served and swapped in."""
+    return [
+        *(fault for name, service in snapshot.service.items() for fault in _service(name, service)),
+        *(
+            fault
+            for name, route in snapshot.route.items()
+            for fault in _route(name, route, snapshot)
+        ),
+    ]
+
+
+def _service(name: str, service: Service) -> Iterator[Fault]:
+    path = f"/service/{name}"
+    if service.name != name:
+        yield Fault(path, "name_differs", f"The service calls itself {service.name!r}.")
+    seen: set[str] = set()
+    for at, endpoint in enumerate(service.endpoints):
+        here = f"{path}/endpoints/{at}"
+        if endpoint.id in seen:
+            yield Fault(here, "endpoint_twice", f"Endpoint {endpoint.id!r} is listed twice.")
+        seen.add(endpoint.id)
+        if endpoint.group not in service.groups:
+            yield Fault(
+                here, "group_missing", f"Group {endpoint.group!r} is not a group of {name!r}."
+            )
+        if not _is_address(endpoint.addr):
+            yield Fault(here, "address", f"{endpoint.addr!r} is not host:port.")
+        if endpoint.weight < 0:
+            yield Fault(here, "weight", "A weight is 0 or more.")
+    for field in ("connect_timeout_seconds", "request_timeout_seconds", "idle_timeout_seconds"):
+        if not getattr(service, field) > 0:
+            yield Fault(f"{path}/{field}", "timeout", "A timeout is more than 0 seconds.")
+
+
+def _route(name: str, route: Route, snapshot: Snapshot) -> Iterator[Fault]:
+    path = f"/route/{name}"
+    if route.name != name:
+        yield Fault(path, "name_differs", f"The route calls itself {route.name!r}.")
+    service = snapshot.service.get(name)
+    if service is None:
+        yield Fault(path, "service_missing", f"There is no service {name!r} to route to.")
+        return
+    for at, rule in enumerate(route.rules):
+        here = f"{path}/rules/{at}"
+        for place, share in enumerate(rule.split):
+            if share.group not in service.groups:
+                yield Fault(
+                    f"{here}/split/{place}",
+                    "group_missing",
+                    f"Rule {rule.id!r} names group {share.group!r}, which {name!r} does not have.",
+                )
+            if not 0 <= share.percent <= 100:
+                yield Fault(f"{here}/split/{place}", "percent", "A percent is from 0 to 100.")
+        if abs(sum(share.percent for share in rule.split) - 100) > _PERCENT_TOLERANCE:
+            yield Fault(f"{here}/split", "percent_sum", "The percents of a split sum to 100.")
+
+
+def _is_address(addr: str) -> bool:
+    host, colon, port = addr.rpartition(":")
+    return bool(host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536)

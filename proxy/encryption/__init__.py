@@ -1,0 +1,1 @@
+"""Link encryption in the sidecar: its certificate, and the contexts made of it."""

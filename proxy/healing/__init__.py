@@ -1,0 +1,1 @@
+"""Detect: notice a failing upstream and report it; the console records, the healer acts."""

@@ -1,0 +1,1 @@
+"""Where an overloaded instance finds and sheds the load that hurts it."""

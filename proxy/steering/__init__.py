@@ -1,0 +1,1 @@
+"""Which endpoints may answer a request: routes, and the split between groups."""
