@@ -65,6 +65,8 @@ class AnomalySample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 class AnomalyReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A caller says of one of its own upstreams: it fails, or it has recovered."""
 
+    id: str
+    """Stable through every resend, also after the reporter restarted; the key to dedupe on."""
     subject: Subject
     phase: Literal["failing", "recovered"]
     rule: str

@@ -14,6 +14,9 @@ PROTO = 1
 CHANNEL = "meshconfig.v1"
 ENROLMENT = "meshenrol.v1"
 FRAME_LIMIT_BYTES = 4 * 1024 * 1024
+ROOTS_HEADER = "x-mesh-roots"
+"""Of the enrolment door's handshake answer: base64 DER of each root, joined by commas. A joining
+sidecar finds the root that its token pins among them before it says anything."""
 
 
 class Have(msgspec.Struct, frozen=True):
@@ -44,6 +47,8 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, tag="push", omit_defaults=
     nonce: str
     v: int
     digest: str
+    proto: int = PROTO
+    """Major version of the resources; one that the sidecar does not know is nacked with `proto`."""
     base: str | None = None
     set: dict[str, dict[str, msgspec.Raw]] = {}
     rm: tuple[tuple[str, str], ...] = ()
@@ -60,8 +65,8 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True, tag="ack"):
 
 
 class Nack(msgspec.Struct, frozen=True, kw_only=True, tag="nack"):
-    """Refused; the sidecar keeps `v_kept`. `code`: `inconsistent`, `invalid`, `digest`, `base`,
-    `proto`."""
+    """Refused; the sidecar keeps `v_kept`. `code`: `inconsistent`, `invalid`, `digest`, `base`
+    (send it whole), `proto`, `older` (than what is in force)."""
 
     nonce: str
     v_kept: int
