@@ -58,7 +58,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rules: tuple[Rule, ...] = ()
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All a sidecar is told, by kind and name. Its digest is its version."""
 
     service: dict[str, Service] = {}
