@@ -1,0 +1,1 @@
+"""A whole mesh on one machine: real services behind real sidecars under real load."""

@@ -1,0 +1,61 @@
+"""The sample mesh on paper: which instances there are, in which unit and group, on which ports."""
+
+from __future__ import annotations
+
+import msgspec
+
+from meshconsole.demo.ports import HOST, Ports
+
+UNITS = ("unit1", "unit2")
+GROUPS = ("Group_1", "Group_2")
+TIERS = {"gateway": "edge", "order": "core", "stock": "core"}
+_LAYOUT = (
+    ("gateway", "unit1", "Group_1"),
+    ("gateway", "unit2", "Group_1"),
+    ("order", "unit1", "Group_1"),
+    ("order", "unit1", "Group_2"),
+    ("order", "unit2", "Group_1"),
+    ("order", "unit2", "Group_2"),
+    ("stock", "unit1", "Group_1"),
+    ("stock", "unit1", "Group_1"),
+    ("stock", "unit2", "Group_1"),
+)
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """One instance and the four ports it uses."""
+
+    app: str
+    unit: str
+    group: str
+    instance: str
+    app_port: int
+    inbound: int
+    outbound: int
+    admin: int
+
+    @property
+    def control(self) -> str:
+        """Where the application itself is told what to do."""
+        return f"http://{HOST}:{self.app_port}"
+
+
+def places(ports: Ports) -> tuple[Place, ...]:
+    """The nine instances, each with ports of its own."""
+    numbers: dict[str, int] = {}
+    found = []
+    for app, unit, group in _LAYOUT:
+        numbers[app] = numbers.get(app, 0) + 1
+        found.append(
+            Place(
+                app=app,
+                unit=unit,
+                group=group,
+                instance=f"{app}-{numbers[app]}",
+                app_port=ports.take(),
+                inbound=ports.take(),
+                outbound=ports.take(),
+                admin=ports.take(),
+            )
+        )
+    return tuple(found)

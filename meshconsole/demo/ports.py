@@ -1,0 +1,60 @@
+"""Free ports, kept for one demo: another process cannot take them between two starts of a child."""
+
+from __future__ import annotations
+
+import socket
+
+HOST = "127.0.0.1"
+_FIRST, _LAST = 20000, 32000
+"""Below the range a kernel hands to outgoing connections, so a restart finds its port free."""
+
+
+class NoFreePort(Exception):
+    """Every port of the range is taken."""
+
+
+class Ports:
+    """Reserves ports by binding, never listening; children bind beside with SO_REUSEADDR."""
+
+    def __init__(self, first: int = _FIRST, last: int = _LAST) -> None:
+        self._next = first
+        self._last = last
+        self._held: dict[int, socket.socket] = {}
+
+    def prefer(self, port: int) -> int:
+        """Reserve `port`, or the next free one above it when it is taken."""
+        for candidate in range(port, min(port + 200, 65536)):
+            if self._reserve(candidate):
+                return candidate
+        return self.take()
+
+    def take(self) -> int:
+        """Reserve the next free port of the range; raises NoFreePort when there is none."""
+        while self._next < self._last:
+            candidate = self._next
+            self._next += 1
+            if self._reserve(candidate):
+                return candidate
+        raise NoFreePort(
+            f"No free port is left below {self._last}: stop what listens there and start again."
+        )
+
+    def release(self) -> None:
+        """Give every port back."""
+        for held in self._held.values():
+            held.close()
+        self._held.clear()
+
+    def _reserve(self, port: int) -> bool:
+        if port in self._held:
+            return False
+        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            held.bind((HOST, port))
+        except OSError:
+            held.close()
+            return False
+        # Only after the bind: nobody's port was taken over, and our child may bind beside us.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held[port] = held
+        return True
