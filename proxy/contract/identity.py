@@ -20,7 +20,7 @@ def check_name(name: str) -> str:
 
     Raises InvalidIdentity: 1 to 63 letters, digits, `_`, `.` or `-`, no punctuation at the ends.
     """
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise InvalidIdentity(
             f"{name[:80]!r} is not a name: use 1 to 63 letters, digits, '_', '.' or '-', "
             "beginning and ending with a letter or digit."
@@ -46,7 +46,7 @@ class InstanceIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse_identity(uri: str) -> InstanceIdentity:
     """Read a SPIFFE URI; raises InvalidIdentity when it is not an instance's."""
-    found = _SPIFFE.match(uri)
+    found = _SPIFFE.fullmatch(uri)
     if found is None:
         raise InvalidIdentity(
             f"{uri[:200]!r} is not an instance identity: "
