@@ -1,0 +1,59 @@
+"""Four roles, each able to do all that the one before can, and which verb needs which."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser, User
+
+
+class Role(IntEnum):
+    """What a person or token is here; the names are those of the groups."""
+
+    none = 0
+    viewer = 1
+    operator = 2
+    approver = 3
+    admin = 4
+
+
+VIEW = "view"
+VERBS: dict[str, Role] = {
+    VIEW: Role.viewer,
+    "session": Role.viewer,
+    "token_create": Role.viewer,
+    "token_revoke": Role.viewer,
+    "preview": Role.viewer,
+    "application_edit": Role.operator,
+    "unit_edit": Role.operator,
+    "instance_drain": Role.operator,
+    "instance_restore": Role.operator,
+    "split_set": Role.operator,
+    "route_revert": Role.operator,
+    "documents_apply": Role.operator,
+    "report_send": Role.operator,
+    "join_token_create": Role.admin,
+    "users_manage": Role.admin,
+}
+"""Every verb of the product and the least role that may do it; what is not here nobody may do."""
+
+
+def role_of(user: Any) -> Role:
+    """The highest of the user's roles; looked up once per request's user object."""
+    known = getattr(user, "_mesh_role", None)
+    if isinstance(known, Role):
+        return known
+    role = _role_of(user)
+    if not isinstance(user, AnonymousUser):
+        user._mesh_role = role
+    return role
+
+
+def _role_of(user: User | AnonymousUser) -> Role:
+    if not user.is_authenticated or not user.is_active:
+        return Role.none
+    if user.is_superuser:
+        return Role.admin
+    names = user.groups.values_list("name", flat=True)
+    return max((Role[name] for name in names if name in Role.__members__), default=Role.none)

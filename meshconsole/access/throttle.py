@@ -1,0 +1,37 @@
+"""Guessing passwords is slow: per account and per address, in the database, for every process."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from meshconsole.access.models import SignInFailure
+
+WINDOW_SECONDS = 300
+PER_ACCOUNT = 5
+PER_ADDRESS = 30
+
+
+def wait_seconds(account: str, address: str, now: datetime) -> int:
+    """How long this account, or anybody at this address, waits before the next try; 0 is none."""
+    since = now - timedelta(seconds=WINDOW_SECONDS)
+    recent = SignInFailure.objects.filter(at__gt=since)
+    waits = [0]
+    for found, limit in (
+        (recent.filter(account=account[:200].lower()), PER_ACCOUNT),
+        (recent.filter(address=address[:64]), PER_ADDRESS),
+    ):
+        oldest = found.order_by("-at").values_list("at", flat=True)[limit - 1 : limit].first()
+        if oldest is not None:
+            waits.append(int((oldest - since).total_seconds()) + 1)
+    return max(waits)
+
+
+def failure_record(account: str, address: str, now: datetime) -> None:
+    """Remember a failed try, and forget those that no longer count."""
+    SignInFailure.objects.filter(at__lte=now - timedelta(seconds=WINDOW_SECONDS)).delete()
+    SignInFailure.objects.create(account=account[:200].lower(), address=address[:64], at=now)
+
+
+def failures_forget(account: str) -> None:
+    """A person who signed in is not throttled for earlier typing mistakes."""
+    SignInFailure.objects.filter(account=account[:200].lower()).delete()

@@ -1,0 +1,1 @@
+"""Nothing that was done is forgotten: one hash-chained row for every change."""

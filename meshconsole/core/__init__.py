@@ -1,0 +1,1 @@
+"""The shared floor: revision, errors, leases, paging, Redis; it knows no room."""

@@ -1,0 +1,1 @@
+"""What templates say with one word: badges, figures and small drawings."""

@@ -1,0 +1,198 @@
+"""Words, shapes and figures that every page shares, so that a state looks the same everywhere."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+NONE = "–"
+
+LOOKS = {
+    "joining": ("busy", "joining"),
+    "serving": ("ok", "serving"),
+    "draining": ("warn", "draining"),
+    "gone": ("idle", "gone"),
+    "connected": ("ok", "connected"),
+    "away": ("warn", "away"),
+    "in_sync": ("ok", "in sync"),
+    "active": ("ok", "in sync"),
+    "pushed": ("busy", "pushed"),
+    "pending": ("busy", "pending"),
+    "stale": ("warn", "stale"),
+    "nacked": ("bad", "refused"),
+    "unknown": ("idle", "unknown"),
+    "block": ("bad", "blocks"),
+    "warn": ("warn", "warning"),
+    "ok": ("ok", "ok"),
+    "bad": ("bad", "bad"),
+    "quiet": ("idle", "quiet"),
+    "open": ("warn", "open"),
+    "closed": ("idle", "closed"),
+}
+"""State -> (shape, word). A state that is not here shows its own name with the idle shape."""
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """A drawing of the sprite; decoration only, so the words stand beside it."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        extra,
+        static("img/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def badge(state: object, word: str = "", look: str = "") -> SafeString:
+    """A state as shape, word and colour."""
+    known, usual = LOOKS.get(str(state), ("idle", str(state).replace("_", " ")))
+    shape = look or known
+    return format_html('<span class="badge is-{}">{}{}</span>', shape, icon(shape), word or usual)
+
+
+@register.simple_tag
+def health(error_ratio: float | None, requests: float = 1) -> SafeString:
+    """How an application or an edge fares: quiet, ok, or its errors in words."""
+    if not requests or error_ratio is None:
+        return badge("quiet")
+    if error_ratio < 0.01:
+        return badge("ok")
+    return badge(
+        "errors", f"{percent(error_ratio)} errors", "warn" if error_ratio < 0.05 else "bad"
+    )
+
+
+@register.simple_tag
+def padlock(ratio: float | None, words: bool = True) -> SafeString:
+    """Closed, half or open: the share of requests that were encrypted, as shape and text."""
+    if ratio is None:
+        shape, look, text = "lock-open", "idle", "no traffic"
+    elif ratio >= 0.9995:
+        shape, look, text = "lock-closed", "ok", "mTLS"
+    elif ratio <= 0.0005:
+        shape, look, text = "lock-open", "warn", "plaintext"
+    else:
+        shape, look, text = "lock-half", "warn", f"{percent(ratio)} mTLS"
+    return format_html(
+        '<span class="nowrap is-{}">{} <span class="{}">{}</span></span>',
+        look,
+        icon(shape),
+        "" if words else "visually-hidden",
+        text,
+    )
+
+
+@register.simple_tag
+def padlock_status(ratio: float | None) -> SafeString:
+    """The mesh's padlock for the top bar, with what the percentage means."""
+    shape, look = "lock-open", "idle" if ratio is None else "warn"
+    if ratio is not None and ratio > 0.0005:
+        shape, look = ("lock-closed", "ok") if ratio >= 0.9995 else ("lock-half", "warn")
+    return format_html(
+        '<span class="is-{}">{}</span><span>{}<span class="more"> {}</span></span>',
+        look,
+        icon(shape),
+        NONE if ratio is None else percent(ratio),
+        "encrypted",
+    )
+
+
+@register.filter
+def percent(ratio: float | None) -> str:
+    """0 to 1 as percent, with the digits that matter."""
+    if ratio is None:
+        return NONE
+    value = ratio * 100
+    if value == 0 or value >= 99.95:
+        return f"{value:.0f}%"
+    return f"{value:.2f}%" if value < 1 else f"{value:.1f}%"
+
+
+@register.filter
+def share(value: float | None) -> str:
+    """A percent that is one already, without needless zeros."""
+    return NONE if value is None else f"{value:.2f}".rstrip("0").rstrip(".") + "%"
+
+
+@register.filter
+def rate(value: float | None) -> str:
+    """Per second, with about three digits."""
+    if value is None:
+        return NONE
+    if value >= 1000:
+        return f"{value / 1000:.1f}k"
+    return f"{value:.0f}" if value >= 100 or value == 0 else f"{value:.1f}"
+
+
+@register.filter
+def millis(seconds: float | None) -> str:
+    """A duration as people say it."""
+    if seconds is None:
+        return NONE
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    value = seconds * 1000
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
+
+
+@register.filter
+def weight(size: float | None) -> str:
+    """Bytes per second."""
+    if size is None:
+        return NONE
+    for unit in ("B/s", "kB/s", "MB/s"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B/s" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB/s"
+
+
+@register.filter
+def ago(moment: datetime | float | None) -> SafeString | str:
+    """How long ago, ageing in the browser, with the exact time on hover."""
+    if moment is None:
+        return NONE
+    at = moment if isinstance(moment, datetime) else datetime.fromtimestamp(moment, UTC)
+    seconds = max(0, round((timezone.now() - at).total_seconds()))
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago>{}</time>',
+        at.isoformat(),
+        at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "just now" if seconds < 2 else f"{_span(seconds)} ago",
+    )
+
+
+@register.filter
+def left(moment: datetime | None) -> str:
+    """How long until then."""
+    if moment is None:
+        return NONE
+    seconds = round((moment - timezone.now()).total_seconds())
+    return f"in {_span(seconds)}" if seconds > 0 else "over"
+
+
+@register.filter
+def clock(moment: datetime | None) -> SafeString | str:
+    """The exact time in UTC."""
+    if moment is None:
+        return NONE
+    return format_html(
+        '<time datetime="{}">{}</time>',
+        moment.isoformat(),
+        moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+    )
+
+
+def _span(seconds: int) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

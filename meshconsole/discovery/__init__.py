@@ -1,0 +1,1 @@
+"""Intent becomes snapshots, and every sidecar gets its own."""

@@ -1,0 +1,1 @@
+"""The mesh's own certificate authority: join tokens, certificates and their log."""

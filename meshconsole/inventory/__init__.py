@@ -1,0 +1,1 @@
+"""The nouns everybody shares: applications, units, groups, interfaces, instances."""

@@ -1,0 +1,1 @@
+"""The record of adaptive limiting; no policy is kept yet."""

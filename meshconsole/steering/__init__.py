@@ -1,0 +1,1 @@
+"""Where requests go: one route per application, every version of it kept."""

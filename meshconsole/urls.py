@@ -1,0 +1,42 @@
+"""Every address of the console: each room's pages, and each room's part of /api/v1/."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from meshconsole.access import urls as access
+from meshconsole.audit import urls as audit
+from meshconsole.core import urls as core
+from meshconsole.discovery import urls as discovery
+from meshconsole.encryption import urls as encryption
+from meshconsole.healing import urls as healing
+from meshconsole.inventory import urls as inventory
+from meshconsole.live import urls as live
+from meshconsole.steering import urls as steering
+from meshconsole.telemetry import urls as telemetry
+
+ROOMS = (
+    core, access, audit, live, inventory, telemetry, encryption, steering, healing, discovery,
+)  # fmt: skip
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *(path("", include((room.urlpatterns, room.app_name))) for room in ROOMS),
+    path(
+        "api/v1/",
+        include(
+            (
+                [
+                    *(pattern for room in ROOMS for pattern in room.api_urlpatterns),
+                    path("schema", SpectacularAPIView.as_view(), name="schema"),
+                ],
+                "api",
+            )
+        ),
+    ),
+]
+
+handler400 = "meshconsole.core.problems.bad_request"
+handler403 = "meshconsole.core.problems.forbidden"
+handler404 = "meshconsole.core.problems.not_found"
+handler500 = "meshconsole.core.problems.failed"
