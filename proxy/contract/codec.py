@@ -13,8 +13,8 @@ class InvalidFrame(ValueError):
 
 
 _encoder = msgspec.json.Encoder()
-_from_sidecar = msgspec.json.Decoder(FromSidecar)
-_from_console = msgspec.json.Decoder(FromConsole)
+_from_sidecar: msgspec.json.Decoder[FromSidecar] = msgspec.json.Decoder(FromSidecar)
+_from_console: msgspec.json.Decoder[FromConsole] = msgspec.json.Decoder(FromConsole)
 _snapshot = msgspec.json.Decoder(Snapshot)
 _resources: dict[str, msgspec.json.Decoder[msgspec.Struct]] = {
     kind: msgspec.json.Decoder(shape) for kind, shape in KINDS.items()

@@ -1,0 +1,175 @@
+"""One open stream to the console: hello, pushes answered, reports sent, certificate renewed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from random import Random
+
+import msgspec
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from proxy import aio
+from proxy.contract import codec
+from proxy.contract.identity import Node
+from proxy.contract.session import PROTO, Bye, Cert, Hello, Push, Receipt, Refused
+from proxy.encryption.identity import Identity, InvalidCertificate, utc_now
+from proxy.intake import Intake
+from proxy.outbox import Outbox
+from proxy.renewal import Renewal
+from proxy.reporter import Reporter
+
+logger = logging.getLogger(__name__)
+SEND_SECONDS = 10.0
+_KNOWN = frozenset({"push", "receipt", "cert", "bye", "refused"})
+_NORMAL, _PROTOCOL_ERROR = 1000, 1002
+
+
+class Channel:
+    """Speaks `meshconfig.v1` over one connection; a new connection is a new Channel."""
+
+    def __init__(
+        self,
+        socket: ClientConnection,
+        node: Node,
+        intake: Intake,
+        outbox: Outbox,
+        reporter: Reporter,
+        identity: Identity,
+        random: Random,
+    ) -> None:
+        self._socket = socket
+        self._node = node
+        self._intake = intake
+        self._outbox = outbox
+        self._reporter = reporter
+        self._renewal = Renewal(identity, random)
+        self.bye: Bye | None = None
+        """The console's farewell, if it sent one."""
+        self.renewed: Identity | None = None
+        """A newer identity; the connection was closed so that the next one uses it."""
+        self.error = ""
+        """Why the console or this side ended the stream."""
+        self.heard = False
+        """Whether the console has said anything that was understood."""
+
+    async def run(self) -> None:
+        """Serve until the connection ends."""
+        await self._send(Hello(proto=PROTO, node=self._node, have=self._intake.have))
+        helpers = [
+            aio.spawn(self._reports(), name="send reports"),
+            aio.spawn(self._renewals(), name="renew certificate"),
+        ]
+        try:
+            with contextlib.suppress(ConnectionClosed):
+                async for frame in self._socket:
+                    await self._received(frame)
+            self._note_close()
+        finally:
+            for helper in helpers:
+                await aio.cancelled(helper)
+
+    async def leave(self, reason: str) -> None:
+        """Say what is still to say, then good-bye for good; the console unpublishes at once."""
+        with contextlib.suppress(ConnectionClosed, TimeoutError):
+            await self._send_pending(0, limit=8)
+            await self._send(Bye(reason=reason))
+        await self._socket.close(_NORMAL)
+
+    async def _received(self, frame: str | bytes) -> None:
+        try:
+            message = codec.decode_from_console(frame)
+        except codec.InvalidFrame as error:
+            await self._unreadable(frame, str(error))
+            return
+        self.heard = True
+        match message:
+            case Push():
+                await self._send(self._intake.take(message))
+            case Receipt():
+                self._reporter.received(message.seq)
+            case Cert():
+                await self._certified(message)
+            case Refused():
+                self.error = f"The console refused ({message.code}): {message.msg}"
+                logger.warning("%s", self.error)
+            case Bye():
+                self.bye = message
+                await self._socket.close(_NORMAL)
+
+    async def _unreadable(self, frame: str | bytes, msg: str) -> None:
+        """A push in words of a later version is nacked; a later kind of message is passed over."""
+        try:
+            envelope = _envelope.decode(frame)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            envelope = None
+        if envelope is not None and envelope.type == "push" and envelope.nonce:
+            code = "invalid" if envelope.proto == PROTO else "proto"
+            await self._send(self._intake.refuse(envelope.nonce, code, msg))
+        elif envelope is None or envelope.type in _KNOWN:
+            self.error = f"The console sent what cannot be read. {msg[:300]}"
+            logger.warning("%s", self.error)
+            await self._socket.close(_PROTOCOL_ERROR)
+
+    async def _certified(self, cert: Cert) -> None:
+        try:
+            identity = self._renewal.received(cert, utc_now())
+        except InvalidCertificate as error:
+            self.error = f"The renewed certificate is not used: {error}"
+            logger.warning("%s", self.error)
+            return
+        if identity is not None:
+            self.renewed = identity
+            await self._socket.close(_NORMAL)
+
+    async def _reports(self) -> None:
+        """Send what waits, oldest first, and again whenever there is more."""
+        sent = 0
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                self._reporter.fresh.clear()
+                try:
+                    sent = await self._send_pending(sent)
+                except TimeoutError:
+                    self.error = "The console does not read: the stream is opened anew."
+                    await self._socket.close(_NORMAL)
+                    return
+                await self._reporter.fresh.wait()
+
+    async def _send_pending(self, sent: int, limit: int | None = None) -> int:
+        while (report := self._outbox.after(sent)) is not None and limit != 0:
+            await self._send(report)
+            sent = report.seq
+            limit = limit - 1 if limit is not None else None
+        return sent
+
+    async def _renewals(self) -> None:
+        with contextlib.suppress(ConnectionClosed, TimeoutError):
+            while True:
+                await asyncio.sleep(self._renewal.seconds_to_next(utc_now()))
+                request = self._renewal.due(utc_now())
+                if request is not None:
+                    await self._send(request)
+
+    async def _send(self, message: msgspec.Struct) -> None:
+        async with asyncio.timeout(SEND_SECONDS):
+            await self._socket.send(codec.encode(message).decode())
+
+    def _note_close(self) -> None:
+        """Remember why it ended, if it was no farewell."""
+        code, reason = self._socket.close_code, self._socket.close_reason
+        if not self.error and self.bye is None and self.renewed is None:
+            self.error = f"The console's stream ended ({code}{': ' + reason if reason else ''})."
+
+
+class _Envelope(msgspec.Struct):
+    """As much of a message as every version has."""
+
+    type: str
+    nonce: str = ""
+    proto: int = PROTO
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
