@@ -1,0 +1,293 @@
+"""Taking reports in as evidence, and keeping what they add up to: one anomaly per fault."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from meshconsole.audit.services import audit_record
+from meshconsole.healing.docket import Docket
+from meshconsole.healing.evidence import (
+    Claim,
+    KnownInstance,
+    Refusal,
+    claim_of,
+    doubt,
+    text,
+)
+from meshconsole.healing.models import Anomaly, AnomalyReport, Quarantine
+from meshconsole.healing.states import TRANSITIONS, AnomalyEvent, AnomalyState
+from meshconsole.inventory.models import Instance
+from meshconsole.live.publish import publish_on_commit
+from meshconsole.transitions import fire
+from proxy.contract.identity import InstanceIdentity
+from proxy.contract.reports import AnomalyReport as Report
+
+logger = logging.getLogger(__name__)
+
+SILENCE_SECONDS = 60
+PUBLISH_SECONDS = 1.0
+EVIDENCE_DAYS = 7
+ANOMALY_DAYS = 30
+BATCH = 500
+
+
+def reports_ingest(
+    *,
+    reporter: InstanceIdentity,
+    boot_id: str,
+    seq: int,
+    events: Sequence[Report],
+    now: datetime,
+) -> int:
+    """Keep what is new of a sidecar's reports; returns how many were stored.
+
+    In one transaction. A report that was stored before is ignored; one that cannot be believed is
+    counted in quarantine under its reason. Both are done with and need not be sent again.
+    """
+    if not events:
+        return 0
+    try:
+        return _ingest(reporter, boot_id, seq, events, now)
+    except IntegrityError:
+        # Another shard stored the same report, or opened the same anomaly, in the same moment.
+        return _ingest(reporter, boot_id, seq, events, now)
+
+
+@transaction.atomic
+def _ingest(
+    reporter: InstanceIdentity, boot_id: str, seq: int, events: Sequence[Report], now: datetime
+) -> int:
+    claims, refused = _read(events, now)
+    claims = _unknown(claims)
+    known = _known_instances({reporter.instance, *(claim.subject_instance for claim in claims)})
+    believed = []
+    for claim in claims:
+        refusal = doubt(claim, reporter=reporter.instance, known=known)
+        if refusal is None:
+            believed.append(claim)
+        else:
+            refused.append(refusal)
+    if believed:
+        _record(reporter, text(boot_id, 64), seq, believed, known, now)
+    if refused:
+        _quarantine(reporter, refused, now)
+    return len(believed)
+
+
+def _read(events: Sequence[Report], now: datetime) -> tuple[list[Claim], list[Refusal]]:
+    claims: dict[str, Claim] = {}
+    refused = []
+    for ordinal, report in enumerate(events):
+        read = claim_of(report, ordinal=ordinal, now=now)
+        if isinstance(read, Refusal):
+            refused.append(read)
+        else:
+            claims.setdefault(read.event_id, read)
+    return sorted(claims.values(), key=lambda claim: claim.window_end), refused
+
+
+def _unknown(claims: list[Claim]) -> list[Claim]:
+    ids = [claim.event_id for claim in claims]
+    stored = set(AnomalyReport.objects.filter(event_id__in=ids).values_list("event_id", flat=True))
+    return [claim for claim in claims if claim.event_id not in stored]
+
+
+def _known_instances(ids: set[str]) -> dict[str, KnownInstance]:
+    rows = Instance.objects.filter(instance_id__in=ids).values_list(
+        "instance_id", "application__name", "unit__name", "group__name", "address"
+    )
+    return {
+        instance: KnownInstance(instance=instance, app=app, unit=unit, group=group, address=address)
+        for instance, app, unit, group, address in rows.order_by()
+    }
+
+
+def _record(
+    reporter: InstanceIdentity,
+    boot_id: str,
+    seq: int,
+    claims: list[Claim],
+    known: dict[str, KnownInstance],
+    now: datetime,
+) -> None:
+    docket = Docket(reporter, claims, silence=timedelta(seconds=SILENCE_SECONDS), now=now)
+    rows = []
+    for claim in claims:
+        subject = known[claim.subject_instance]
+        anomaly = docket.hear(claim, subject)
+        rows.append(_row(reporter, boot_id, seq, claim, subject, anomaly, now))
+    docket.save()
+    AnomalyReport.objects.bulk_create(rows)
+    for anomaly in docket.opened:
+        _tell_opened(anomaly, reporter)
+    for anomaly in docket.touched:
+        _tell_changed(anomaly, now)
+    for anomaly in docket.recovered():
+        fire(
+            anomaly,
+            TRANSITIONS,
+            AnomalyEvent.RECOVERY_REPORTED,
+            actor=f"sidecar:{reporter.instance}",
+            reason="Nobody who reported it says any more that it fails.",
+            due_at=None,
+            closed_at=now,
+            updated_at=now,
+            published_at=now,
+        )
+
+
+def _row(
+    reporter: InstanceIdentity,
+    boot_id: str,
+    seq: int,
+    claim: Claim,
+    subject: KnownInstance,
+    anomaly: Anomaly | None,
+    now: datetime,
+) -> AnomalyReport:
+    return AnomalyReport(
+        event_id=claim.event_id,
+        boot_id=boot_id,
+        seq=seq,
+        ordinal=claim.ordinal,
+        anomaly=anomaly,
+        reporter_instance=reporter.instance,
+        reporter_app=reporter.app,
+        reporter_unit=reporter.unit,
+        subject_instance=subject.instance,
+        subject_app=subject.app,
+        subject_unit=subject.unit,
+        subject_group=subject.group,
+        subject_address=subject.address,
+        phase=claim.phase,
+        rule=claim.rule,
+        n=claim.n,
+        errors=claim.errors,
+        interfaces=claim.interfaces,
+        samples=claim.samples,
+        digest=claim.digest,
+        window_start=claim.window_start,
+        window_end=claim.window_end,
+        received_at=now,
+    )
+
+
+def _tell_opened(anomaly: Anomaly, reporter: InstanceIdentity) -> None:
+    audit_record(
+        actor=f"sidecar:{reporter.instance}",
+        verb="anomaly_opened",
+        object=f"anomaly:{anomaly}",
+        after={"state": anomaly.state, "application": anomaly.subject_app},
+        reason=f"{anomaly.errors_total} failures in its window.",
+    )
+    _publish(anomaly, "opened")
+
+
+def _tell_changed(anomaly: Anomaly, now: datetime) -> None:
+    if (now - anomaly.published_at).total_seconds() >= PUBLISH_SECONDS:
+        Anomaly.objects.filter(pk=anomaly.pk).update(published_at=now)
+        _publish(anomaly, "changed")
+
+
+def _publish(anomaly: Anomaly, kind: str) -> None:
+    publish_on_commit(
+        topic="anomalies",
+        kind=kind,
+        ref=str(anomaly),
+        data={
+            "id": anomaly.pk,
+            "state": anomaly.state,
+            "instance": anomaly.subject_instance,
+            "application": anomaly.subject_app,
+            "unit": anomaly.subject_unit,
+            "rule": anomaly.rule,
+            "reporter_count": anomaly.reporter_count,
+            "report_count": anomaly.report_count,
+        },
+    )
+
+
+def _quarantine(reporter: InstanceIdentity, refused: Iterable[Refusal], now: datetime) -> None:
+    by_reason: dict[str, list[Refusal]] = {}
+    for refusal in refused:
+        by_reason.setdefault(refusal.reason, []).append(refusal)
+    for reason, refusals in by_reason.items():
+        detail = refusals[-1].detail[:300]
+        rows = Quarantine.objects.filter(reporter_instance=reporter.instance, reason=reason)
+        if not rows.update(
+            report_count=F("report_count") + len(refusals), last_at=now, detail=detail
+        ):
+            Quarantine.objects.create(
+                reporter_instance=reporter.instance,
+                reporter_app=reporter.app,
+                reason=reason,
+                detail=detail,
+                report_count=len(refusals),
+                first_at=now,
+                last_at=now,
+            )
+        logger.warning(
+            "report not believed",
+            extra={"node_id": reporter.instance, "reason": reason, "count": len(refusals)},
+        )
+
+
+def anomalies_lapse(*, now: datetime, limit: int = 100) -> int:
+    """Close what nobody has renewed; two of these at once close each anomaly once."""
+    due = Anomaly.objects.filter(state=AnomalyState.OPEN, due_at__lte=now).order_by("due_at")
+    lapsed = 0
+    for pk in list(due.values_list("pk", flat=True)[:limit]):
+        with transaction.atomic():
+            anomaly = due.select_for_update().filter(pk=pk).first()
+            if anomaly is None:
+                continue
+            lapsed += fire(
+                anomaly,
+                TRANSITIONS,
+                AnomalyEvent.FELL_SILENT,
+                actor="healer",
+                reason=f"No sidecar has reported it for {SILENCE_SECONDS} s.",
+                due_at=None,
+                closed_at=now,
+                updated_at=now,
+                published_at=now,
+            )
+    return lapsed
+
+
+def anomalies_publish(*, now: datetime, limit: int = 100) -> int:
+    """Tell browsers what the once-a-second rule held back."""
+    late = Anomaly.objects.filter(
+        state=AnomalyState.OPEN,
+        updated_at__gt=F("published_at"),
+        published_at__lte=now - timedelta(seconds=PUBLISH_SECONDS),
+    )
+    told = 0
+    for anomaly in list(late[:limit]):
+        with transaction.atomic():
+            mine = Anomaly.objects.filter(pk=anomaly.pk, published_at=anomaly.published_at)
+            if mine.update(published_at=now):
+                _publish(anomaly, "changed")
+                told += 1
+    return told
+
+
+def evidence_prune(*, now: datetime, limit: int = BATCH) -> int:
+    """Forget evidence after a week, closed anomalies and quarantine after a month."""
+    old = now - timedelta(days=EVIDENCE_DAYS)
+    older = now - timedelta(days=ANOMALY_DAYS)
+    pruned = 0
+    for rows in (
+        AnomalyReport.objects.filter(received_at__lt=old),
+        Anomaly.objects.filter(due_at__isnull=True, last_at__lt=older),
+        Quarantine.objects.filter(last_at__lt=older),
+    ):
+        ids = list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
+        if ids:
+            pruned += rows.model._default_manager.filter(pk__in=ids).delete()[0]
+    return pruned
