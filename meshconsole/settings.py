@@ -50,6 +50,8 @@ INSTALLED_APPS = [
     "meshconsole.healing",
     "meshconsole.rollouts",
     "meshconsole.discovery",
+    "meshconsole.demo",
+    "meshconsole.drill",
 ]
 
 MIDDLEWARE = [
@@ -97,6 +99,7 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = STATE_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG

@@ -8,7 +8,7 @@ from meshconsole.demo.ports import HOST, Ports
 
 UNITS = ("unit1", "unit2")
 GROUPS = ("Group_1", "Group_2")
-TIERS = {"gateway": "edge", "order": "core", "stock": "core"}
+TIERS = {"gateway": "critical", "order": "critical", "stock": "standard"}
 _LAYOUT = (
     ("gateway", "unit1", "Group_1"),
     ("gateway", "unit2", "Group_1"),

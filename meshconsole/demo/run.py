@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 from asgiref.sync import sync_to_async
+from django.conf import settings
 
 from meshconsole.demo import seed, store
 from meshconsole.demo.children import Child
@@ -112,6 +113,7 @@ class Demo:
             return []
         bundled = store.bundled(self._state.folder)
         self._cast.use_redis(bundled.url)
+        settings.MESH_REDIS_URL = bundled.url  # this process nudges discovery too
         return [self._cast.redis(bundled.argv, bundled.ready)]
 
     def _seed(self) -> str:

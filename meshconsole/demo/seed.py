@@ -14,6 +14,9 @@ from django.utils import timezone
 from meshconsole.demo.mesh import GROUPS, TIERS, UNITS, Place
 from meshconsole.encryption.keeping import authority_ensure
 from meshconsole.encryption.services import join_token_create
+from meshconsole.inventory.models import Application, Group, Unit
+from meshconsole.steering.models import Route
+from meshconsole.steering.services import split_set
 
 USER = "sre"
 ROLES = ("viewer", "operator", "approver", "admin")
@@ -30,6 +33,31 @@ def database_ensure() -> None:
 def authority_ready() -> None:
     """Make the certificate authority when there is none."""
     authority_ensure(timezone.now())
+
+
+def mesh_ensure() -> None:
+    """Name the applications, units and groups, and send all of order's calls to one group.
+
+    What a person changed since the first start stays as it is.
+    """
+    with transaction.atomic():
+        for name in UNITS:
+            Unit.objects.get_or_create(name=name)
+        for name, tier in TIERS.items():
+            Application.objects.get_or_create(name=name, defaults={"tier": tier})
+        order = Application.objects.get(name="order")
+        for name in GROUPS:
+            Group.objects.get_or_create(application=order, name=name)
+        if not Route.objects.filter(application=order).exists():
+            first, second = GROUPS
+            split_set(
+                application=order.name,
+                split={first: 100, second: 0},
+                expected_version=0,
+                actor=ACTOR,
+                reason="The sample mesh begins with one group; move the other in.",
+                force=True,
+            )
 
 
 def user_ensure(password: str | None) -> str:

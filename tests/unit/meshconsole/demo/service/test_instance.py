@@ -28,14 +28,16 @@ class Sidecar(Client):
         return Answer(200, {"content-type": "application/json"}, b'{"cents": 5}')
 
 
-def request(method: str, target: str, body: bytes = b"", **headers: str) -> Request:
+def request(method: str, target: str, body: bytes, headers: dict[str, str]) -> Request:
     path, _, query = target.partition("?")
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Request(method, path, query, named, body)
 
 
-async def ask(instance: Instance, *args: Any, **headers: str) -> tuple[int, Any]:
-    response = await instance.handle(request(*args, **headers))
+async def ask(
+    instance: Instance, method: str, target: str, body: bytes = b"", **headers: str
+) -> tuple[int, Any]:
+    response = await instance.handle(request(method, target, body, headers))
     return response.status, json.loads(response.body)
 
 

@@ -1,0 +1,1 @@
+"""Game days: counted scenarios with real processes, each ending in figures."""

@@ -1,0 +1,84 @@
+"""`manage.py drill weights`: run a scenario, print its figures as one JSON line last."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from meshconsole.demo.launch import DemoFailed, launched
+from meshconsole.drill.console import Refused
+from meshconsole.drill.stage import Figures, Scale, Stage
+from meshconsole.drill.table import DRILLS, Drill
+
+PASSWORD_VARIABLE = "MESH_DEMO_PASSWORD"  # noqa: S105 - a variable's name
+
+
+class Command(BaseCommand):
+    """Start a demo of its own, or attach to the one that runs, and drill it."""
+
+    help = "Run a drill against a demo; exits non-zero when its figures fall short."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", choices=[*DRILLS, "list"])
+        parser.add_argument("--attach", action="store_true", help="to the demo that runs here")
+        parser.add_argument("--password", help=f"of that demo (or {PASSWORD_VARIABLE})")
+        parser.add_argument("--requests", type=int)
+        parser.add_argument("--changes", type=int)
+        parser.add_argument("--concurrency", type=int)
+        parser.add_argument(
+            "--rate", type=float, help="requests per second at most, 0 for no limit"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["name"] == "list":
+            for name, drill in DRILLS.items():
+                self._say(f"{name:12} {drill.about}")
+            return
+        drill = DRILLS[options["name"]]
+        scale = _scaled(drill.scale, options)
+        self._say(f"Drill {options['name']}: {drill.about}.")
+        try:
+            figures = self._figures(drill, scale, options)
+        except (DemoFailed, Refused) as problem:
+            raise CommandError(str(problem)) from problem
+        for line in figures.short:
+            self._say(f"SHORT: {line}")
+        line = {"drill": options["name"], "ok": not figures.short, **figures.values}
+        self._say(json.dumps(line))
+        if figures.short:
+            raise SystemExit(1)
+
+    def _figures(self, drill: Drill, scale: Scale, options: dict[str, Any]) -> Figures:
+        if options["attach"]:
+            password = options["password"] or os.environ.get(PASSWORD_VARIABLE, "")
+            if not password:
+                raise CommandError(f"Give the demo's password: --password or {PASSWORD_VARIABLE}.")
+            return drill.run(Stage(settings.STATE_DIR, password, self._say), scale)
+        self._say("Starting a demo of its own on free ports (--attach uses one that runs).")
+        with (
+            tempfile.TemporaryDirectory(prefix="mesh-drill-") as folder,
+            launched(Path(folder), dict(os.environ), "--port", "8100") as demo,
+        ):
+            self._say(f"It serves after {demo.ready_seconds:.1f} s.")
+            return drill.run(Stage(demo.folder, demo.password, self._say), scale)
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def _scaled(scale: Scale, options: dict[str, Any]) -> Scale:
+    given = {
+        name: options[name]
+        for name in ("requests", "changes", "concurrency", "rate")
+        if options[name] is not None
+    }
+    return msgspec.structs.replace(scale, **given)
