@@ -26,6 +26,7 @@ class Volley:
         self.done = 0
         self.outcomes: Counter[str] = Counter()
         self.millis: list[float] = []
+        self._milestones: dict[int, asyncio.Event] = {}
 
     async def fire(self, concurrency: int) -> float:
         """Send all of it; returns the seconds it took."""
@@ -33,6 +34,12 @@ class Volley:
         shooters = [spawn(self._shoot(began), name="volley") for _ in range(concurrency)]
         await asyncio.gather(*shooters)
         return time.monotonic() - began
+
+    async def reached(self, done: int) -> None:
+        """Wait until so many were answered, or all."""
+        done = min(done, self.total)
+        if self.done < done:
+            await self._milestones.setdefault(done, asyncio.Event()).wait()
 
     @property
     def failed(self) -> int:
@@ -55,4 +62,6 @@ class Volley:
             except CallFailed as failure:
                 self.outcomes[f"no answer: {failure}"] += 1
             self.done += 1
+            if self.done in self._milestones:
+                self._milestones[self.done].set()
             self.millis.append((time.monotonic() - sent_at) * 1000)

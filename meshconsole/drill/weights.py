@@ -57,8 +57,7 @@ async def _change(stage: Stage, volley: Volley, follower: Follower, scale: Scale
     """Change the split at even distances; returns the number from which the last one holds."""
     step = volley.total // (scale.changes + 1)
     for change in range(1, scale.changes + 1):
-        while volley.done < change * step and volley.done < volley.total:
-            await asyncio.sleep(0.01)
+        await volley.reached(change * step)
         wanted = LAST_SPLIT if change == scale.changes else SPLITS[change % len(SPLITS)]
         split = dict(zip(GROUPS, wanted, strict=True))
         millis = await asyncio.to_thread(follower.change, split)

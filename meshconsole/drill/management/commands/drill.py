@@ -33,9 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--requests", type=int)
         parser.add_argument("--changes", type=int)
         parser.add_argument("--concurrency", type=int)
-        parser.add_argument(
-            "--rate", type=float, help="requests per second at most, 0 for no limit"
-        )
+        parser.add_argument("--rate", type=float, help="requests per second at most, 0: none")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["name"] == "list":
@@ -49,10 +47,10 @@ class Command(BaseCommand):
             figures = self._figures(drill, scale, options)
         except (DemoFailed, Refused) as problem:
             raise CommandError(str(problem)) from problem
-        for line in figures.short:
-            self._say(f"SHORT: {line}")
-        line = {"drill": options["name"], "ok": not figures.short, **figures.values}
-        self._say(json.dumps(line))
+        for shortcoming in figures.short:
+            self._say(f"SHORT: {shortcoming}")
+        measured = {"drill": options["name"], "ok": not figures.short, **figures.values}
+        self._say(json.dumps(measured))
         if figures.short:
             raise SystemExit(1)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from meshconsole.demo.http_client import Answer, CallFailed, Client
 from meshconsole.drill.volley import Volley
+from proxy.aio import spawn
 
 
 class Entrance(Client):
@@ -26,7 +27,9 @@ class Entrance(Client):
 async def test_every_number_is_sent_once_and_failures_are_not_sent_again() -> None:
     door = Entrance()
     volley = Volley(door, run="w1", path="/browse", host="gateway", total=100, rate=0)
+    halfway = spawn(volley.reached(50), name="halfway")
     await volley.fire(8)
+    await halfway
     assert sorted(door.ids) == sorted(f"w1.{number}" for number in range(100))
     assert (volley.done, volley.failed) == (100, 10)
     assert volley.outcomes["no answer: muted"] == 10
