@@ -118,12 +118,13 @@ class Agent:
         """What the admin page shows; nothing in it is secret."""
         held = self._intake.held
         identity = self._membership.identity
+        said = self._channel.error if self._channel is not None else self._error
         return {
             "connected": self._channel is not None,
             "console": self._url if self._channel is not None else "",
             "revision": held.v if held is not None else 0,
             "digest": held.digest if held is not None else "",
-            "error": self._intake.error or self._error,
+            "error": self._intake.error or said,
             "identity": identity.who.uri if identity is not None else "",
             "certificate_not_after": identity.ends_at.timestamp() if identity else None,
             "certificate_expired": identity.expired(utc_now()) if identity else None,

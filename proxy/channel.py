@@ -9,7 +9,7 @@ from random import Random
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
 from proxy import aio
 from proxy.contract import codec
@@ -18,11 +18,17 @@ from proxy.contract.session import PROTO, Bye, Cert, Hello, Push, Receipt, Refus
 from proxy.encryption.identity import Identity, InvalidCertificate, utc_now
 from proxy.intake import Intake
 from proxy.outbox import Outbox
+from proxy.pace import Pace
 from proxy.renewal import Renewal
 from proxy.reporter import Reporter
 
 logger = logging.getLogger(__name__)
 SEND_SECONDS = 10.0
+REPORTS_PER_SECOND = 4.0
+REPORTS_BURST = 64
+"""A backlog goes out in a burst and then at this pace, below what the console takes of one sidecar;
+a faster sender would be sent away and begin again."""
+_LAST_REPORTS = 8
 _KNOWN = frozenset({"push", "receipt", "cert", "bye", "refused"})
 _NORMAL, _PROTOCOL_ERROR = 1000, 1002
 
@@ -46,6 +52,7 @@ class Channel:
         self._outbox = outbox
         self._reporter = reporter
         self._renewal = Renewal(identity, random)
+        self._sent = 0
         self.bye: Bye | None = None
         """The console's farewell, if it sent one."""
         self.renewed: Identity | None = None
@@ -73,8 +80,10 @@ class Channel:
 
     async def leave(self, reason: str) -> None:
         """Say what is still to say, then good-bye for good; the console unpublishes at once."""
-        with contextlib.suppress(ConnectionClosed, TimeoutError):
-            await self._send_pending(0, limit=8)
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(_LAST_REPORTS):
+                if not await self._send_next():
+                    break
             await self._send(Bye(reason=reason))
         await self._socket.close(_NORMAL)
 
@@ -126,27 +135,26 @@ class Channel:
 
     async def _reports(self) -> None:
         """Send what waits, oldest first, and again whenever there is more."""
-        sent = 0
+        pace = Pace(rate=REPORTS_PER_SECOND, burst=REPORTS_BURST)
+        clock = asyncio.get_running_loop().time
         with contextlib.suppress(ConnectionClosed):
             while True:
                 self._reporter.fresh.clear()
-                try:
-                    sent = await self._send_pending(sent)
-                except TimeoutError:
-                    self.error = "The console does not read: the stream is opened anew."
-                    await self._socket.close(_NORMAL)
-                    return
+                while self._outbox.has_after(self._sent):
+                    await asyncio.sleep(pace.take(clock()))
+                    await self._send_next()
                 await self._reporter.fresh.wait()
 
-    async def _send_pending(self, sent: int, limit: int | None = None) -> int:
-        while (report := self._outbox.after(sent)) is not None and limit != 0:
-            await self._send(report)
-            sent = report.seq
-            limit = limit - 1 if limit is not None else None
-        return sent
+    async def _send_next(self) -> bool:
+        report = self._outbox.after(self._sent)
+        if report is None:
+            return False
+        self._sent = report.seq
+        await self._send(report)
+        return True
 
     async def _renewals(self) -> None:
-        with contextlib.suppress(ConnectionClosed, TimeoutError):
+        with contextlib.suppress(ConnectionClosed):
             while True:
                 await asyncio.sleep(self._renewal.seconds_to_next(utc_now()))
                 request = self._renewal.due(utc_now())
@@ -154,8 +162,14 @@ class Channel:
                     await self._send(request)
 
     async def _send(self, message: msgspec.Struct) -> None:
-        async with asyncio.timeout(SEND_SECONDS):
-            await self._socket.send(codec.encode(message).decode())
+        """Send one message; a console that does not read for long is left: the stream ends."""
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._socket.send(codec.encode(message).decode())
+        except TimeoutError:
+            self.error = "The console does not read: the stream is opened anew."
+            self._socket.transport.abort()
+            raise ConnectionClosedError(None, None) from None
 
     def _note_close(self) -> None:
         """Remember why it ended, if it was no farewell."""

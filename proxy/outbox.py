@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import TypeVar
 
 from proxy.contract.reports import AnomalyReport, EdgeWindow
 from proxy.contract.session import Report
 
+K = TypeVar("K", bound=str)
 LIMIT = 1000
+MERGE_SECONDS = 10.0
+"""While nobody listens, windows that begin in the same so many seconds become one report. The
+console adds up traffic per ten seconds, so it loses nothing by it, and an hour's silence is 360
+reports to catch up with instead of 3,600."""
 _WINDOWS_PER_REPORT = 256
 _EVENTS_PER_REPORT = 32
 
@@ -17,13 +23,15 @@ class Outbox:
     """At least once: a report stays until a receipt covers its number.
 
     When the queue is full, windows go first, oldest first, and then events, oldest first; both are
-    counted. `seq` counts from 1 in every process; with the node's boot id it names a report.
+    counted. `seq` counts from 1 in every process; with the node's boot id it names a report, so
+    nothing is ever added to a report that was sent.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
         self._waiting: list[Report] = []
         self._seq = 0
+        self._sent = 0
         self._with_windows = 0
         self.dropped_windows = 0
         self.dropped_events = 0
@@ -38,7 +46,10 @@ class Outbox:
         windows: Sequence[EdgeWindow] = (),
         events: Sequence[AnomalyReport] = (),
     ) -> None:
-        """Queue what was seen from `start` to `end` (epoch s) as one report, or several if long."""
+        """Queue what was seen from `start` to `end` (epoch s): as a report, as several when it is
+        long, or as part of one that waits unsent."""
+        if not events and self._merged(start, end, windows):
+            return
         events_from = windows_from = 0
         while events_from < len(events) or windows_from < len(windows):
             self._put(
@@ -50,20 +61,44 @@ class Outbox:
             events_from += _EVENTS_PER_REPORT
             windows_from += _WINDOWS_PER_REPORT
 
+    def has_after(self, seq: int) -> bool:
+        """Does a report with a greater number wait?"""
+        return bool(self._waiting) and self._waiting[-1].seq > seq
+
     def after(self, seq: int) -> Report | None:
-        """The oldest waiting report whose number is greater than `seq`."""
+        """The oldest waiting report whose number is greater than `seq`, to be sent now."""
         at = bisect_right(self._waiting, seq, key=_seq)
-        return self._waiting[at] if at < len(self._waiting) else None
+        if at == len(self._waiting):
+            return None
+        report = self._waiting[at]
+        self._sent = max(self._sent, report.seq)
+        return report
 
     def receipt(self, seq: int) -> None:
         """The console keeps everything up to and including `seq`: forget it."""
-        upto = bisect_right(self._waiting, seq, key=_seq)
+        upto = bisect_right(self._waiting, min(seq, self._sent), key=_seq)
         self._with_windows -= sum(1 for report in self._waiting[:upto] if report.up)
         del self._waiting[:upto]
 
     def events(self) -> list[AnomalyReport]:
         """Every event without a receipt, oldest first."""
         return [event for report in self._waiting for event in report.events]
+
+    def _merged(self, start: float, end: float, windows: Sequence[EdgeWindow]) -> bool:
+        last = self._waiting[-1] if self._waiting else None
+        if last is None or last.seq <= self._sent or not last.up:
+            return False
+        if last.window_start // MERGE_SECONDS != start // MERGE_SECONDS:
+            return False
+        merged = {_edge(window): window for window in last.up}
+        for window in windows:
+            edge = _edge(window)
+            merged[edge] = _sum(merged[edge], window) if edge in merged else window
+        if len(merged) > _WINDOWS_PER_REPORT:
+            return False
+        last.up = list(merged.values())
+        last.window_end = max(last.window_end, end)
+        return True
 
     def _put(
         self, start: float, end: float, windows: list[EdgeWindow], events: list[AnomalyReport]
@@ -94,3 +129,42 @@ class Outbox:
 
 def _seq(report: Report) -> int:
     return report.seq
+
+
+def _edge(window: EdgeWindow) -> tuple[object, ...]:
+    return (
+        window.side,
+        window.app,
+        window.unit,
+        window.group,
+        window.interface,
+        window.encrypted,
+    )
+
+
+def _sum(one: EdgeWindow, other: EdgeWindow) -> EdgeWindow:
+    return EdgeWindow(
+        side=one.side,
+        app=one.app,
+        unit=one.unit,
+        group=one.group,
+        interface=one.interface,
+        encrypted=one.encrypted,
+        requests=one.requests + other.requests,
+        errors=_added(one.errors, other.errors),
+        status=_added(one.status, other.status),
+        latency=_latency(one.latency, other.latency),
+        latency_sum_seconds=one.latency_sum_seconds + other.latency_sum_seconds,
+        bytes_in=one.bytes_in + other.bytes_in,
+        bytes_out=one.bytes_out + other.bytes_out,
+    )
+
+
+def _added(one: dict[K, int], other: dict[K, int]) -> dict[K, int]:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in one | other}
+
+
+def _latency(one: list[int], other: list[int]) -> list[int]:
+    if not (one and other):
+        return one or other
+    return [mine + more for mine, more in zip(one, other, strict=True)]

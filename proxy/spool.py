@@ -41,6 +41,7 @@ class EventSpool:
         except OSError:
             return []
         events = {event.id: event for line in raw.splitlines() if (event := _event(line))}
+        self._kept = set(events)
         self._size = self._limit_bytes  # forces a clean rewrite with the first change
         return list(events.values())
 
