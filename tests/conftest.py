@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.harness.demo import demo, stage
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.test import Client
     from pytest_django.fixtures import SettingsWrapper
     from rest_framework.test import APIClient
+
+__all__ = ["demo", "stage"]
 
 KINDS = ("unit", "property", "contract", "integration", "e2e", "chaos", "architecture")
 TESTS = Path(__file__).parent

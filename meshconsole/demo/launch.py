@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import subprocess
@@ -56,8 +57,14 @@ def read_demo(folder: Path) -> DemoFile:
 
 
 @contextmanager
-def launched(folder: Path, env: dict[str, str], *arguments: str) -> Iterator[Launched]:
-    """A demo in `folder` that serves inside the block and is gone after it."""
+def launched(
+    folder: Path, *arguments: str, environment: dict[str, str] | None = None
+) -> Iterator[Launched]:
+    """A demo in `folder` that serves inside the block and is gone after it.
+
+    Without `environment` it gets ours less what is set for the console, so that a test's settings
+    or another demo's addresses do not reach it.
+    """
     password = secrets.token_urlsafe(9)
     folder.mkdir(parents=True, exist_ok=True)
     began, born = time.monotonic(), time.time()
@@ -65,7 +72,7 @@ def launched(folder: Path, env: dict[str, str], *arguments: str) -> Iterator[Lau
         process = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, str(_ROOT / "manage.py"), "demo", "--password", password, *arguments],
             cwd=_ROOT,
-            env={**env, "MESH_STATE_DIR": str(folder)},
+            env={**(environment or plain_environment()), "MESH_STATE_DIR": str(folder)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -75,6 +82,15 @@ def launched(folder: Path, env: dict[str, str], *arguments: str) -> Iterator[Lau
         yield Launched(process, folder, password, time.monotonic() - began)
     finally:
         stop(process)
+
+
+def plain_environment() -> dict[str, str]:
+    """The surroundings less the console's settings."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MESH_") and name != "DJANGO_SETTINGS_MODULE"
+    }
 
 
 def stop(process: subprocess.Popen[bytes]) -> int:

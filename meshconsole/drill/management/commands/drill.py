@@ -63,7 +63,7 @@ class Command(BaseCommand):
         self._say("Starting a demo of its own on free ports (--attach uses one that runs).")
         with (
             tempfile.TemporaryDirectory(prefix="mesh-drill-") as folder,
-            launched(Path(folder), dict(os.environ), "--port", "8100") as demo,
+            launched(Path(folder), "--port", "8100") as demo,
         ):
             self._say(f"It serves after {demo.ready_seconds:.1f} s.")
             return drill.run(Stage(demo.folder, demo.password, self._say), scale)

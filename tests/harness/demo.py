@@ -1,0 +1,97 @@
+"""A whole demo for the tests that need one: real processes on free ports, gone at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import tempfile
+import urllib.parse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from meshconsole.demo.http_client import Client
+from meshconsole.demo.launch import Launched, launched
+from meshconsole.demo.state import ProcessLine
+from meshconsole.drill.stage import Stage
+from meshconsole.drill.volley import Volley
+from proxy.aio import spawn
+from tests.harness.wait import eventually
+
+AGAIN_SECONDS = 30.0
+"""What was killed serves again within this time, its pause included."""
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Launched]:
+    """One demo for the whole session, under its own light load; `demo.demo` is its demo.json."""
+    with (
+        tempfile.TemporaryDirectory(prefix="mesh-e2e-") as folder,
+        launched(Path(folder), "--port", "8200", "--rate", "40") as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def stage(demo: Launched) -> Iterator[Stage]:
+    """The demo with a signed-in console session beside it."""
+    made = Stage(demo.folder, demo.password, lambda line: None)
+    yield made
+    made.console.close()
+
+
+def process_of(demo: Launched, name: str) -> ProcessLine:
+    """The child of that name as demo.json has it now."""
+    return next(each for each in demo.demo.processes if each.name == name)
+
+
+def restarted(demo: Launched, name: str, pid: int) -> ProcessLine:
+    """Wait until demo.json has a new pid for that child."""
+    eventually(
+        lambda: process_of(demo, name).pid != pid,
+        timeout=AGAIN_SECONDS,
+        what=f"{name} is started again",
+    )
+    return process_of(demo, name)
+
+
+def in_step(stage: Stage, timeout: float = AGAIN_SECONDS) -> None:
+    """Wait until all nine sidecars hold what the console wants them to."""
+
+    def all_nine() -> bool:
+        progress = stage.console.get("/api/v1/progress")
+        return bool(progress["expected"] == 9 and progress["acked"] == 9)
+
+    eventually(all_nine, timeout=timeout, what="nine sidecars are in step")
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """What became of a counted run."""
+
+    sent: int
+    failed: int
+    lost: int
+    repeated: int
+    outcomes: dict[str, int]
+
+
+def counted(stage: Stage, total: int, rate: float, during: Callable[[], None]) -> Counted:
+    """Send `total` numbered requests while `during` does its worst; ask the origins after."""
+    return asyncio.run(_counted(stage, total, rate, during))
+
+
+async def _counted(stage: Stage, total: int, rate: float, during: Callable[[], None]) -> Counted:
+    run = f"t{secrets.token_hex(4)}"
+    door = urllib.parse.urlsplit(stage.demo.entrance)
+    client = Client(str(door.hostname), int(door.port or 80))
+    volley = Volley(client, run=run, path="/browse", host="gateway", total=total, rate=rate)
+    firing = spawn(volley.fire(8), name="counted")
+    await volley.reached(total // 10)
+    await asyncio.to_thread(during)
+    await firing
+    client.close()
+    counts = stage.counted(stage.services("order"), run, "GET /orders/{id}")
+    lost, repeated = counts.judge(range(total))
+    return Counted(total, volley.failed, lost, repeated, dict(volley.outcomes))
