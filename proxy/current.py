@@ -16,10 +16,14 @@ from typing import Protocol
 from proxy.contract.digest import digest_of
 from proxy.contract.reports import ErrorClass
 from proxy.contract.snapshot import Endpoint, Rule, Service, Snapshot
+from proxy.interfaces import interfaces_of
 from proxy.windows import Counts
 
 SCHEDULE_LIMIT = 1000
 """Turns in one round of a weighted round robin; finer weights are rounded."""
+IDLE_LIMIT_SECONDS = 60.0
+"""Shorter than a sidecar keeps a caller's idle connection (75 s), so a pooled one is never closed
+by its server just as a request starts on it."""
 
 
 class Closable(Protocol):
@@ -51,6 +55,17 @@ class EndpointStats:
         self.in_flight = 0
         """Attempts not yet over; the only number that also falls."""
 
+    def fail(self, error: ErrorClass) -> None:
+        """Count a failed attempt."""
+        if error == "connect":
+            self.connect += 1
+        elif error == "timeout":
+            self.timeout += 1
+        elif error == "5xx":
+            self.server_error += 1
+        else:
+            self.protocol += 1
+
     def errors(self) -> dict[ErrorClass, int]:
         """Failed attempts by class."""
         return {
@@ -65,17 +80,19 @@ class Member:
     """An endpoint in force: its counters and its pool, kept while its id and address stay."""
 
     __slots__ = (
-        "addr", "counts", "dialing", "endpoint", "host", "idle", "opened", "port", "retired",
-        "stats", "waiting",
+        "connect_seconds", "counts", "dialing", "endpoint", "host", "idle", "idle_seconds",
+        "opened", "port", "retired", "stats", "waiting",
     )  # fmt: skip
 
-    def __init__(self, service: str, endpoint: Endpoint) -> None:
+    def __init__(self, service: Service, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self.addr = endpoint.addr
         host, _, port = endpoint.addr.rpartition(":")
         self.host = host.removeprefix("[").removesuffix("]")
         self.port = int(port)
-        self.stats = EndpointStats(service, endpoint)
+        self.stats = EndpointStats(service.name, endpoint)
+        self.connect_seconds = service.connect_timeout_seconds
+        self.idle_seconds = min(service.idle_timeout_seconds, IDLE_LIMIT_SECONDS)
+        """How long a connection may wait for its next request."""
         self.counts: dict[tuple[str, bool], Counts] = {}
         """Windows' counts by interface and encryption: a lookup saved on each request."""
         self.idle: list[Closable] = []
@@ -88,8 +105,10 @@ class Member:
         self.retired = False
         """No longer in force: connections in use close when their request is over."""
 
-    def update(self, endpoint: Endpoint) -> None:
-        """The same instance with another group or weight."""
+    def update(self, service: Service, endpoint: Endpoint) -> None:
+        """The same instance with another group, weight or patience."""
+        self.connect_seconds = service.connect_timeout_seconds
+        self.idle_seconds = min(service.idle_timeout_seconds, IDLE_LIMIT_SECONDS)
         if endpoint != self.endpoint:
             self.endpoint = self.stats.endpoint = endpoint
             self.counts = {}
@@ -121,12 +140,13 @@ class Choice:
 class Target:
     """One application that may be called, with everything a request to it needs."""
 
-    __slots__ = ("choices", "everyone", "rule", "service")
+    __slots__ = ("choices", "everyone", "interfaces", "rule", "service")
 
     def __init__(self, service: Service, members: tuple[Member, ...], rule: Rule | None) -> None:
         self.service = service
         self.rule = rule
         """The first rule of its route; without conditions, the first holds for every request."""
+        self.interfaces = interfaces_of(service.interfaces)
         weights = tuple(endpoint.weight for endpoint in service.endpoints)
         self.everyone = Choice(self, "", members, weights)
         self.choices: dict[str, Choice] = {}
@@ -170,7 +190,7 @@ class Table:
         members = []
         for endpoint in service.endpoints:
             key = (name, endpoint.id, endpoint.addr)
-            member = self.members[key] = before.get(key) or Member(name, endpoint)
+            member = self.members[key] = before.get(key) or Member(service, endpoint)
             members.append(member)
         route = self.snapshot.route.get(name)
         return Target(service, tuple(members), route.rules[0] if route and route.rules else None)
@@ -209,7 +229,7 @@ class Current:
             if name in old.targets:
                 target.continue_from(old.targets[name])
             for endpoint in target.service.endpoints:
-                table.members[name, endpoint.id, endpoint.addr].update(endpoint)
+                table.members[name, endpoint.id, endpoint.addr].update(target.service, endpoint)
         self.table = table
         for key in old.members.keys() - table.members.keys():
             old.members[key].retire()

@@ -1,0 +1,33 @@
+"""`python -m proxy`: read the command line, run until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+import uvloop
+
+from proxy.assembly import Process
+from proxy.settings import InvalidSettings, Settings, parse
+
+
+def main(argv: list[str]) -> int:
+    """The exit status: 0 after a drain, 1 when it cannot serve, 2 for a wrong command line."""
+    settings = parse(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("websockets").setLevel(logging.WARNING)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(settings))
+    except InvalidSettings as error:
+        sys.stderr.write(f"proxy: {error}\n")
+        return 1
+
+
+async def _run(settings: Settings) -> int:
+    return await Process(settings).run()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

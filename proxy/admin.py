@@ -1,0 +1,123 @@
+"""The operator's door, on loopback only: is it alive, what has it seen, what does it hold."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, cast
+
+import msgspec
+
+from proxy.errors import BadMessage, Refusal
+from proxy.http1 import HEAD_LIMIT, Request, parse_request, refusal_bytes
+from proxy.server import cannot_listen
+from proxy.settings import HostPort, InvalidSettings
+
+CONNECTIONS_LIMIT = 64
+PATIENCE_SECONDS = 10.0
+_JSON = b"application/json"
+_PROMETHEUS = b"text/plain; version=0.0.4"
+
+
+class Page(NamedTuple):
+    """An answer: status, media type, body."""
+
+    status: int
+    kind: bytes
+    body: bytes
+
+
+class Door(NamedTuple):
+    """A page, and the method that asks for it."""
+
+    method: bytes
+    page: Callable[[], Page]
+
+
+Doors = Mapping[bytes, Door]
+
+
+def json_page(value: object, status: int = 200) -> Page:
+    """A value as JSON that a person can read."""
+    return Page(status, _JSON, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def metrics_page(text: str) -> Page:
+    """Prometheus exposition."""
+    return Page(200, _PROMETHEUS, text.encode())
+
+
+class Admin:
+    """A listener of its own; it shares nothing with traffic but the event loop."""
+
+    def __init__(self, doors: Doors) -> None:
+        self.doors = doors
+        self.open_connections = 0
+        self._server: asyncio.Server | None = None
+
+    async def open(self, place: HostPort) -> None:
+        """Listen; raises InvalidSettings when the port cannot be had."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(
+                lambda: _Visitor(self), place.host, place.port, reuse_address=True
+            )
+        except OSError as error:
+            raise InvalidSettings(cannot_listen("--admin", place, error)) from None
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+
+    def answer(self, request: Request) -> Page:
+        """The page asked for; raises Refusal."""
+        door = self.doors.get(request.path)
+        if door is None:
+            known = ", ".join(path.decode() for path in self.doors)
+            raise Refusal(404, "NR", f"There is no such page: ask for one of {known}.")
+        if request.method != door.method:
+            raise Refusal(405, "NR", f"Ask for this page with {door.method.decode()}.")
+        return door.page()
+
+
+class _Visitor(asyncio.Protocol):
+    """One request per connection keeps it simple; the body, if any, is not read."""
+
+    def __init__(self, admin: Admin) -> None:
+        self._admin = admin
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._admin.open_connections += 1
+        self._patience = asyncio.get_running_loop().call_later(
+            PATIENCE_SECONDS, self._transport.abort
+        )
+        if self._admin.open_connections > CONNECTIONS_LIMIT:
+            self._transport.abort()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._admin.open_connections -= 1
+        self._patience.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        end = self._buffer.find(b"\r\n\r\n") + 4
+        if end < 4 and len(self._buffer) <= HEAD_LIMIT:
+            return
+        head, self._buffer = self._buffer[:end], b""
+        try:
+            page = self._admin.answer(parse_request(head))
+        except BadMessage as error:
+            answer = refusal_bytes(Refusal(error.status, "DPE", str(error)))
+        except Refusal as refusal:
+            answer = refusal_bytes(refusal)
+        else:
+            answer = (
+                b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n"
+                b"cache-control: no-store\r\nconnection: close\r\n\r\n%b"
+            ) % (page.status, b"OK" if page.status < 300 else b"Not ready", page.kind,
+                 len(page.body), page.body)  # fmt: skip
+        self._transport.write(answer)
+        self._transport.close()

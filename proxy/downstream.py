@@ -1,0 +1,244 @@
+"""A caller's connection: reads its requests one after another and writes their answers.
+
+Requests that arrive early wait in a bounded buffer until the one before is answered. A refused
+caller is still read for a moment, so that it can read the refusal before the connection ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from time import monotonic
+from typing import cast
+
+from proxy.bodies import Reader, reader_of
+from proxy.errors import BadMessage, Refusal
+from proxy.http1 import HEAD_LIMIT, bare_line_end, parse_request, refusal_bytes
+from proxy.listener import Listener
+from proxy.relay import CLOSE, Exchange
+
+BUFFER_LIMIT = 64 * 1024
+"""Bytes kept of what a caller sends before it is wanted; then reading stops."""
+READING_HEAD, READING_BODY, ANSWERING, LINGERING = range(4)
+"""Phases. ANSWERING: the request is read as far as it may be now."""
+QUIET_SECONDS = 1.0
+"""While draining, a connection without a request for so long is closed."""
+_HELD_BY_BUFFER, _HELD_BY_UPSTREAM = 1, 2
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Downstream(asyncio.Protocol):
+    """One connection of a caller."""
+
+    __slots__ = (
+        "_body", "_buffer", "_exchange", "_held", "_listener", "_phase", "deadline", "encrypted",
+        "is_full", "transport",
+    )  # fmt: skip
+
+    transport: asyncio.Transport
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._phase = READING_HEAD
+        self._buffer = b""
+        self._body: Reader | None = None
+        self._exchange: Exchange | None = None
+        self._held = 0
+        self.deadline = 0.0
+        """When this has waited long enough for what it waits for; on the monotonic clock."""
+        self.encrypted = False
+        self.is_full = False
+        """Does the caller read slower than it is written to?"""
+
+    # what the transport says
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.encrypted = transport.get_extra_info("ssl_object") is not None
+        self.deadline = monotonic() + self._listener.limits.idle_seconds
+        if not self._listener.joined(self):
+            self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._phase == READING_HEAD:
+            self._read_head(data)
+        elif self._phase == READING_BODY:
+            self._read_body(data)
+        elif self._phase == ANSWERING:
+            self._buffer += data
+            if len(self._buffer) >= BUFFER_LIMIT:
+                self._hold(_HELD_BY_BUFFER)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._listener.left(self)
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.caller_left()
+
+    def pause_writing(self) -> None:
+        self.is_full = True
+        if self._exchange is not None:
+            self._exchange.caller_full(True)
+
+    def resume_writing(self) -> None:
+        self.is_full = False
+        if self._exchange is not None:
+            self._exchange.caller_full(False)
+        else:
+            self._next()
+
+    # requests
+
+    def _read_head(self, data: bytes) -> None:
+        known = len(self._buffer)
+        if known:
+            data = self._buffer + data
+        elif data[:2] == b"\r\n":
+            data = data[2:]
+        end = data.find(b"\r\n\r\n", max(0, known - 3)) + 4
+        try:
+            if end < 4 or end > HEAD_LIMIT:
+                self._head_incomplete(data, known)
+                return
+            request = parse_request(data if end == len(data) else data[:end])
+        except BadMessage as error:
+            self._refuse(error)
+            return
+        self._buffer = data[end:]
+        self._phase = ANSWERING
+        if request.length:
+            self._body = reader_of(request.length)
+        exchange = self._exchange = Exchange(self._listener, self, request, monotonic())
+        exchange.begin()
+
+    def _head_incomplete(self, data: bytes, known: int) -> None:
+        if not known:
+            self.deadline = monotonic() + self._listener.limits.head_seconds
+        if len(data) > HEAD_LIMIT:
+            raise BadMessage(f"The head is longer than {HEAD_LIMIT} bytes.", 431)
+        if bare_line_end(data):
+            raise BadMessage("A line of the head ends in a bare CR or LF.")
+        self._buffer = data
+
+    def begin_body(self) -> bytes:
+        """The exchange has a connection: what there is of the body, framed for it."""
+        data, self._buffer = self._buffer, b""
+        self._phase = READING_BODY
+        self._release(_HELD_BY_BUFFER)
+        return self._take(data) if data else b""
+
+    def _read_body(self, data: bytes) -> None:
+        framed = self._take(data)
+        if framed and self._exchange is not None:
+            self._exchange.body_more(framed)
+
+    def _take(self, data: bytes) -> bytes:
+        body, exchange = self._body, self._exchange
+        if body is None or exchange is None:
+            return b""
+        try:
+            content = body.feed(data)
+        except BadMessage as error:
+            exchange.caller_broke(Refusal(error.status, "DPE", str(error)))
+            return b""
+        if body.done:
+            self._phase = ANSWERING
+            self._buffer = body.rest
+            self._body = None
+        return exchange.body(content, body.done)
+
+    def hold(self, held: bool) -> None:
+        """Read no more for now: the upstream does not keep up. Or go on."""
+        if held:
+            self._hold(_HELD_BY_UPSTREAM)
+        else:
+            self._release(_HELD_BY_UPSTREAM)
+
+    # answers
+
+    def write(self, data: bytes) -> None:
+        """Bytes of an answer."""
+        self.transport.write(data)
+
+    def expect_progress(self, seconds: float) -> None:
+        """Something happened; the next thing is due in so many seconds."""
+        self.deadline = monotonic() + seconds
+
+    def exchange_over(self, keep_alive: bool) -> None:
+        """The answer is written: on to the next request, or end."""
+        unread = self._body is not None or self._buffer
+        self._exchange = None
+        self._body = None
+        if self._phase == LINGERING:
+            return
+        if not keep_alive:
+            if unread:
+                self._linger()
+            else:
+                self._phase = LINGERING
+                self.transport.close()
+            return
+        self._phase = READING_HEAD
+        self.deadline = monotonic() + self._listener.limits.idle_seconds
+        self._release(_HELD_BY_UPSTREAM)
+        if self._buffer and not self.is_full:
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def abort(self) -> None:
+        """End at once, in a way that nobody takes for the end of an answer."""
+        self._phase = LINGERING
+        if not self.transport.is_closing():
+            self.transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, _RESET
+            )
+        self.transport.abort()
+
+    def _next(self) -> None:
+        if self._phase == READING_HEAD and self._buffer and not self.is_full:
+            data, self._buffer = self._buffer, b""
+            self._release(_HELD_BY_BUFFER)
+            self._read_head(data)
+
+    def _refuse(self, error: BadMessage) -> None:
+        refusal = Refusal(error.status, "DPE", str(error))
+        self._listener.refused_unread(refusal)
+        self.write(refusal_bytes(refusal, CLOSE))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say no more, but read on for a while: closing on unread bytes would reset the connection
+        and could destroy the answer on its way."""
+        self._phase = LINGERING
+        self._buffer = b""
+        self._release(_HELD_BY_BUFFER | _HELD_BY_UPSTREAM)
+        self.deadline = monotonic() + self._listener.limits.linger_seconds
+        if self.transport.can_write_eof() and not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def _hold(self, why: int) -> None:
+        if not self._held:
+            self.transport.pause_reading()
+        self._held |= why
+
+    def _release(self, why: int) -> None:
+        if self._held:
+            self._held &= ~why
+            if not self._held and not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    # time
+
+    def sweep(self, now: float, draining: bool) -> None:
+        """Called a few times a second: is something overdue?"""
+        if now < self.deadline:
+            idle = self._phase == READING_HEAD and not self._buffer
+            quiet_since = self.deadline - self._listener.limits.idle_seconds
+            if draining and idle and now - quiet_since > QUIET_SECONDS:
+                self.transport.close()
+        elif self._exchange is not None:
+            self._exchange.expired()
+        elif self._phase == READING_HEAD and self._buffer:
+            self._refuse(BadMessage("The head did not come in time.", 408))
+        else:
+            self.transport.abort()

@@ -1,0 +1,40 @@
+"""TLS as the mesh speaks it: version 1.3 only, both sides prove who they are."""
+
+from __future__ import annotations
+
+import ssl
+
+from proxy.settings import InvalidSettings, TlsFiles
+
+
+def server_context(files: TlsFiles) -> ssl.SSLContext:
+    """For a listener: callers must show a certificate of the authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _load(context, files)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def client_context(files: TlsFiles) -> ssl.SSLContext:
+    """For connections to upstreams: they must show a certificate of the authority.
+
+    The authority is private to the mesh and endpoints are addresses, so no host name is compared.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    _load(context, files)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _load(context: ssl.SSLContext, files: TlsFiles) -> None:
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    try:
+        context.load_cert_chain(files.cert, files.key)
+        context.load_verify_locations(files.ca)
+    except (ssl.SSLError, OSError) as error:
+        raise InvalidSettings(
+            f"Cannot use {files.cert}, its key and {files.ca}: {error}. "
+            "All three are PEM, the key is unencrypted and belongs to the certificate."
+        ) from None

@@ -1,0 +1,75 @@
+"""What can go wrong with a request, by who is to blame: caller, upstream, or this proxy."""
+
+from __future__ import annotations
+
+from proxy.contract.reports import ErrorClass
+
+
+class BadMessage(ValueError):
+    """A peer's bytes are not HTTP/1.1 as this proxy reads it; the connection ends.
+
+    `status` is what a caller is told; a bad answer of an upstream always becomes 502.
+    """
+
+    def __init__(self, sentence: str, status: int = 400) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Refusal(Exception):
+    """A request that is answered by this proxy itself: status, Envoy's response flag, why."""
+
+    def __init__(
+        self, status: int, flag: str, sentence: str, error: ErrorClass | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.flag = flag
+        self.sentence = sentence
+        self.error = error
+
+
+def no_route(host: str) -> Refusal:
+    """Nothing here is called by that name."""
+    return Refusal(404, "NR", f"No application is called {host!r} here: check the Host header.")
+
+
+def no_snapshot() -> Refusal:
+    """Nobody has told this sidecar anything yet."""
+    return Refusal(503, "NR", "This sidecar has no snapshot yet: is the console reachable?")
+
+
+def no_endpoint(service: str, group: str) -> Refusal:
+    """The application, or the group that was chosen, has nobody to answer."""
+    where = f"group {group!r} of {service!r}" if group else repr(service)
+    return Refusal(503, "UH", f"No endpoint of {where} can answer now.", "connect")
+
+
+def overflow(service: str) -> Refusal:
+    """Too many requests wait for a connection to one endpoint already."""
+    return Refusal(503, "UO", f"Too many requests are waiting for {service!r}.", "connect")
+
+
+def connect_failed(service: str, detail: str) -> Refusal:
+    """Every attempt to connect failed, so nothing was sent."""
+    return Refusal(503, "UF", f"Cannot connect to {service!r}: {detail}.", "connect")
+
+
+def connection_ended(service: str) -> Refusal:
+    """The upstream went away after the request was sent and before it answered."""
+    return Refusal(503, "UC", f"{service!r} closed the connection before it answered.", "connect")
+
+
+def too_slow(service: str) -> Refusal:
+    """The upstream did not begin its answer in time."""
+    return Refusal(504, "UT", f"{service!r} did not answer in time.", "timeout")
+
+
+def bad_answer(service: str, why: str) -> Refusal:
+    """The upstream answered with something that is not HTTP/1.1."""
+    return Refusal(502, "UPE", f"{service!r} sent a broken answer: {why}", "protocol")
+
+
+def not_served(what: str) -> Refusal:
+    """Well-formed, but this proxy does not do it."""
+    return Refusal(501, "DPE", f"{what} is not served by this proxy.")

@@ -1,0 +1,165 @@
+"""What the requests of one listener share: how they are routed, pooled and observed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+from proxy.access_log import AccessLog
+from proxy.contract.reports import ErrorClass
+from proxy.contract.snapshot import Endpoint
+from proxy.current import Choice, Member
+from proxy.errors import Refusal
+from proxy.http1 import Request
+from proxy.settings import Limits
+from proxy.upstream import Pools
+from proxy.windows import Counts, Side, Windows
+
+if TYPE_CHECKING:
+    from proxy.downstream import Downstream
+    from proxy.relay import Exchange
+
+
+class Routing(Protocol):
+    """Says which members may answer."""
+
+    def choose(self, request: Request, trace_id: bytes, /) -> Choice:
+        """The members to pick from; raises Refusal."""
+
+
+class Failures(Protocol):
+    """Hears of each failed attempt at an endpoint."""
+
+    def failed(
+        self,
+        *,
+        service: str,
+        endpoint: Endpoint,
+        error: ErrorClass,
+        detail: str,
+        elapsed: float,
+        interface: str,
+        trace_id: str,
+    ) -> None:
+        """One attempt failed, after `elapsed` seconds."""
+
+
+class Unheard:
+    """Failures of a proxy that has nobody to tell."""
+
+    def failed(self, **_what: object) -> None:
+        """Nothing: the metrics have counted it."""
+
+
+class Listener:
+    """One door: inbound, outbound, or the one of a stand-alone proxy."""
+
+    __slots__ = (
+        "_emptied", "accepted", "access_log", "callers", "draining", "failures", "limits",
+        "members", "name", "pools", "refusals", "routing", "side", "turned_away", "windows",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        side: Side,
+        routing: Routing,
+        members: Callable[[], Collection[Member]],
+        pools: Pools,
+        windows: Windows,
+        failures: Failures,
+        access_log: AccessLog | None,
+        limits: Limits,
+    ) -> None:
+        self.name = name
+        self.side = side
+        self.routing = routing
+        self.members = members
+        """The members in force, whose pools this listener's requests use."""
+        self.pools = pools
+        self.windows = windows
+        self.failures = failures
+        self.access_log = access_log
+        self.limits = limits
+        self.draining = False
+        """Every answer ends its connection."""
+        self._emptied = asyncio.Event()
+        self.callers: set[Downstream] = set()
+        self.accepted = 0
+        self.turned_away = 0
+        """Connections closed at once because there were too many."""
+        self.refusals: dict[str, int] = {}
+        """Answers made here, by response flag."""
+
+    def joined(self, caller: Downstream) -> bool:
+        """A connection was accepted; False when there are too many."""
+        if len(self.callers) >= self.limits.connections:
+            self.turned_away += 1
+            return False
+        self.accepted += 1
+        self.callers.add(caller)
+        return True
+
+    def left(self, caller: Downstream) -> None:
+        """A caller's connection is no more."""
+        self.callers.discard(caller)
+        if not self.callers:
+            self._emptied.set()
+
+    async def when_empty(self) -> None:
+        """Wait until the last caller has left; ask when no new one can come."""
+        if self.callers:
+            self._emptied.clear()
+            await self._emptied.wait()
+
+    def refused(self, flag: str) -> None:
+        """Count an answer made here."""
+        self.refusals[flag] = self.refusals.get(flag, 0) + 1
+
+    def refused_unread(self, refusal: Refusal) -> None:
+        """Bytes that are no request were answered."""
+        self.refused(refusal.flag)
+        if self.access_log is not None:
+            self.access_log.add_unread(refusal)
+
+    def sweep(self, now: float) -> None:
+        """End what has waited too long: callers, requests, idle connections."""
+        for caller in list(self.callers):
+            caller.sweep(now, self.draining)
+        self.pools.sweep(self.members(), now)
+
+    def observe(self, exchange: Exchange) -> None:
+        """A request is over."""
+        seconds = monotonic() - exchange.began
+        choice = exchange.choice
+        if choice is not None:
+            interface = choice.target.interfaces.name_of(exchange.method, exchange.request.path)
+            member = exchange.member
+            encrypted = self._is_encrypted(exchange)
+            counts = member.counts.get((interface, encrypted)) if member is not None else None
+            if counts is None:
+                counts = self._counts(choice, member, interface, encrypted)
+            counts.observe(
+                exchange.status, exchange.error, seconds, exchange.bytes_in, exchange.bytes_out
+            )
+        if self.access_log is not None:
+            self.access_log.add(exchange, seconds)
+
+    def _is_encrypted(self, exchange: Exchange) -> bool:
+        return exchange.caller.encrypted if self.side == "in" else self.pools.tls is not None
+
+    def _counts(
+        self, choice: Choice, member: Member | None, interface: str, encrypted: bool
+    ) -> Counts:
+        app = choice.target.service.name
+        if member is None:
+            return self.windows.counts(self.side, app, "", choice.group, interface, encrypted)
+        endpoint = member.endpoint
+        counts = self.windows.counts(
+            self.side, app, endpoint.unit, endpoint.group, interface, encrypted
+        )
+        member.counts[interface, encrypted] = counts
+        return counts
