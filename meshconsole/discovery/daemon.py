@@ -1,0 +1,177 @@
+"""One shard's process: doors, tasks, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import sys
+import time
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from websockets.asyncio.server import Server, serve
+from websockets.typing import Subprotocol
+
+from meshconsole.core import redis as core_redis, revision
+from meshconsole.discovery import keys
+from meshconsole.discovery.desk import Desk
+from meshconsole.discovery.enrol import FRAME_LIMIT_BYTES as JOIN_LIMIT_BYTES, EnrolDoor
+from meshconsole.discovery.leader import Leader
+from meshconsole.discovery.shard import Shard
+from meshconsole.discovery.tls import Doors
+from meshconsole.discovery.watch import listen
+from meshconsole.encryption.authority import SealBroken
+from meshconsole.telemetry.services import WindowStore
+from proxy.aio import cancelled, spawn
+from proxy.contract.session import CHANNEL, ENROLMENT, FRAME_LIMIT_BYTES
+
+logger = logging.getLogger(__name__)
+
+HANDSHAKE_SECONDS = 10.0
+PING_SECONDS = 20.0
+_BACKLOG = 1024
+Door = AbstractAsyncContextManager[Server]
+_AGAIN_SECONDS = 1.0
+_RENEWAL_LOOK_SECONDS = 60.0
+
+
+async def run(
+    *, host: str, port: int, enrol_port: int, supervised: bool, stop: asyncio.Event
+) -> None:
+    """Serve until `stop` is set."""
+    shard_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    redis = core_redis.async_client(text=False)
+    shard = Shard(
+        shard_id,
+        trust_domain=settings.MESH_TRUST_DOMAIN,
+        redis=redis,
+        windows=WindowStore(shard_id),
+    )
+    leader = Leader(shard_id, redis, shard.counts)
+    doors = Doors(sorted({"localhost", "127.0.0.1", host}))
+    desk = Desk("discovery-keys")
+    tasks = [*shard.start(), spawn(_watch_parent(supervised, stop), name="discovery-parent")]
+    try:
+        if not await _first_certificate(doors, desk, stop):
+            return
+        async with (
+            _channel(shard, doors, host, port),
+            _enrolment(EnrolDoor(shard.counts, lambda: doors.roots), doors, host, enrol_port),
+        ):
+            subscriber = core_redis.async_client(text=False, wait_forever=True)
+            calls = {keys.HEAD: shard.watch.wake, revision.CHANNEL: leader.hint}
+            tasks += [
+                spawn(leader.run(), name="discovery-leader"),
+                spawn(listen(subscriber, calls), name="discovery-listen"),
+                spawn(_renewals(doors, desk), name="discovery-renewals"),
+            ]
+            logger.info("discovery serves", extra={"shard": shard_id, "port": port})
+            await stop.wait()
+            await shard.farewell()
+    finally:
+        for task in tasks:
+            await cancelled(task)
+        await _released(leader)
+        await core_redis.async_close()
+
+
+def _channel(shard: Shard, doors: Doors, host: str, port: int) -> Door:
+    return serve(
+        shard.serve,
+        host,
+        port,
+        ssl=doors.channel,
+        subprotocols=[Subprotocol(CHANNEL)],
+        compression=None,
+        max_size=FRAME_LIMIT_BYTES,
+        max_queue=2,
+        ping_interval=PING_SECONDS,
+        ping_timeout=PING_SECONDS,
+        open_timeout=HANDSHAKE_SECONDS,
+        close_timeout=2,
+        server_header=None,
+        logger=_quiet(),
+        reuse_port=True,
+        backlog=_BACKLOG,
+        ssl_handshake_timeout=HANDSHAKE_SECONDS,
+    )
+
+
+def _enrolment(door: EnrolDoor, doors: Doors, host: str, port: int) -> Door:
+    return serve(
+        door.serve,
+        host,
+        port,
+        ssl=doors.enrolment,
+        subprotocols=[Subprotocol(ENROLMENT)],
+        process_response=door.with_roots,
+        compression=None,
+        max_size=JOIN_LIMIT_BYTES,
+        max_queue=1,
+        ping_interval=None,
+        open_timeout=HANDSHAKE_SECONDS,
+        close_timeout=2,
+        server_header=None,
+        logger=_quiet(),
+        reuse_port=True,
+        backlog=_BACKLOG,
+        ssl_handshake_timeout=HANDSHAKE_SECONDS,
+    )
+
+
+def _quiet() -> logging.Logger:
+    """Every scanner's broken handshake would be an error with a traceback; we count instead."""
+    made = logging.getLogger("meshconsole.discovery.websockets")
+    made.setLevel(logging.CRITICAL)
+    return made
+
+
+async def _first_certificate(doors: Doors, desk: Desk, stop: asyncio.Event) -> bool:
+    """Wait for the database with the authority in it; sidecars run on meanwhile."""
+    while not stop.is_set():
+        try:
+            await desk.ask(doors.renew, datetime.now(UTC))
+        except (DatabaseError, TimeoutError) as error:
+            logger.warning("no certificate yet; is the database up?", extra={"error": str(error)})
+            await asyncio.sleep(_AGAIN_SECONDS)
+        except SealBroken as error:
+            logger.critical("%s", error)
+            return False
+        else:
+            return True
+    return False
+
+
+async def _renewals(doors: Doors, desk: Desk) -> None:
+    while True:
+        await asyncio.sleep(_RENEWAL_LOOK_SECONDS)
+        if time.time() < doors.renew_at:
+            continue
+        try:
+            await desk.ask(doors.renew, datetime.now(UTC))
+        except (DatabaseError, TimeoutError, SealBroken) as error:
+            logger.warning("the old certificate is kept", extra={"error": str(error)})
+
+
+async def _released(leader: Leader) -> None:
+    try:
+        await leader.release()
+    except (DatabaseError, TimeoutError) as error:
+        logger.warning("the lease runs out by itself", extra={"error": str(error)})
+
+
+async def _watch_parent(supervised: bool, stop: asyncio.Event) -> None:
+    """A supervised shard ends with its parent: the pipe on standard input closes."""
+    if not supervised:
+        await stop.wait()
+        return
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+    stop.set()

@@ -1,0 +1,40 @@
+"""Database work of the daemon: in a thread of its own, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from django.db import close_old_connections
+
+ANSWER_SECONDS = 30.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Desk:
+    """One thread that talks to the database; callers queue for it and wait with a bound."""
+
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+    async def ask(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work` in the thread; raises what it raises, or TimeoutError."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await loop.run_in_executor(self._pool, lambda: _fresh(work, *args, **kwargs))
+
+    def close(self) -> None:
+        """Take no more work; what runs is let end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _fresh(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    close_old_connections()
+    try:
+        return work(*args, **kwargs)
+    finally:
+        close_old_connections()

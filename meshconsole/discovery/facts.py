@@ -1,0 +1,113 @@
+"""Reads every room once and fills the compiler's facts; the only part that knows the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+import msgspec
+
+from meshconsole.core import revision
+from meshconsole.discovery.compiler import ApplicationFact, InstanceFact, MeshFacts, RouteFact
+from meshconsole.discovery.leases import Leased
+from meshconsole.inventory.models import Application, Group, Instance, Interface, Source
+from meshconsole.inventory.states import InstanceState
+from meshconsole.steering.models import Route
+from proxy.contract.snapshot import Balancer, Rule, Share
+
+_READS_LIMIT = 5
+RULE_ID = "default"
+"""The rule of a route that holds for every request."""
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """Facts for the compiler, and the instances that live by a lease."""
+
+    facts: MeshFacts
+    leased: dict[str, Leased]
+
+
+def facts_read() -> Reading:
+    """Everything at one revision: read again when intent changed in between.
+
+    A mesh that never rests is read as it came; the next compilation sets it right.
+    """
+    reading = _read(revision.current())
+    for _ in range(_READS_LIMIT):
+        after = revision.current()
+        if after == reading.facts.revision:
+            break
+        reading = _read(after)
+    return reading
+
+
+def _read(number: int) -> Reading:
+    instances = list(Instance.objects.open().named_parts())
+    facts = MeshFacts(
+        revision=number,
+        applications=_applications(),
+        instances=tuple(_instance(row) for row in instances),
+        routes=_routes(),
+    )
+    leased = {
+        row.instance_id: Leased(
+            row.application.name, (row.seen_at or row.registered_at).timestamp()
+        )
+        for row in instances
+        if row.source == Source.SIDECAR
+    }
+    return Reading(facts, leased)
+
+
+def _instance(row: Instance) -> InstanceFact:
+    return InstanceFact(
+        id=row.instance_id,
+        app=row.application.name,
+        unit=row.unit.name,
+        group=row.group.name,
+        addr=row.address,
+        serving=row.state == InstanceState.SERVING,
+    )
+
+
+def _applications() -> tuple[ApplicationFact, ...]:
+    groups = _names_by_application(Group.objects.values_list("application_id", "name"))
+    interfaces = _names_by_application(Interface.objects.values_list("application_id", "name"))
+    return tuple(
+        ApplicationFact(
+            name=row.name,
+            groups=tuple(groups.get(row.pk, ())),
+            interfaces=tuple(interfaces.get(row.pk, ())),
+            balancer=cast("Balancer", row.balancer),
+            connect_timeout_seconds=row.connect_timeout_seconds,
+            request_timeout_seconds=row.request_timeout_seconds,
+            idle_timeout_seconds=row.idle_timeout_seconds,
+        )
+        for row in Application.objects.all()
+    )
+
+
+def _routes() -> tuple[RouteFact, ...]:
+    return tuple(
+        RouteFact(
+            app=row.application.name,
+            version=row.version,
+            rules=(
+                Rule(
+                    id=RULE_ID,
+                    split=tuple(
+                        Share(group=group, percent=float(percent))
+                        for group, percent in sorted(row.split.items())
+                    ),
+                ),
+            ),
+        )
+        for row in Route.objects.select_related("application")
+    )
+
+
+def _names_by_application(rows: Iterable[tuple[int, str]]) -> dict[int, list[str]]:
+    names: dict[int, list[str]] = {}
+    for application, name in rows:
+        names.setdefault(application, []).append(name)
+    return names

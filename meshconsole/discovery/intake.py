@@ -1,0 +1,150 @@
+"""Reports in, receipts out: a receipt is sent only for what is kept.
+
+Windows are kept when Redis has taken them, anomalies when the database has. A report that cannot
+be taken now gets no receipt, nor does any later one, so the sidecar sends it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from django.db import Error as DatabaseError
+
+from meshconsole.core.errors import MeshError
+from meshconsole.discovery.desk import Desk
+from meshconsole.discovery.quota import Bucket
+from meshconsole.discovery.streams import Stream
+from meshconsole.healing.services import reports_ingest
+from meshconsole.telemetry.services import WindowStore
+from proxy.contract.session import Receipt, Report
+
+logger = logging.getLogger(__name__)
+
+RATE_PER_SECOND = 5.0
+BURST = 1200.0
+"""A sidecar that was alone for long brings up to a thousand reports at once."""
+FLUSH_SECONDS = 1.0
+EVENTS_WAITING_LIMIT = 5_000
+UNRECEIPTED_LIMIT = 512
+_AGAIN_SECONDS = 1.0
+
+Send = Callable[[Stream, Receipt], Awaitable[None]]
+
+
+class Intake:
+    """One shard's reports: windows added up, anomalies stored, both receipted."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        windows: WindowStore,
+        counts: Counter[str],
+        send: Send,
+        *,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._desk = desk
+        self._windows = windows
+        self._counts = counts
+        self._send = send
+        self._clock = clock
+        self._now = now
+        self._events: deque[tuple[Stream, Report]] = deque()
+        self._has_events = asyncio.Event()
+        self._unflushed: list[tuple[Stream, int]] = []
+
+    def take(self, stream: Stream, report: Report) -> bool:
+        """Take a report if quota and room allow; False leaves it to be sent again."""
+        if not self._allowed(stream):
+            self._counts["reports_over_quota"] += 1
+            return False
+        waiting = stream.unreceipted
+        if waiting is None:
+            waiting = stream.unreceipted = {}
+        if len(waiting) >= UNRECEIPTED_LIMIT or len(self._events) >= EVENTS_WAITING_LIMIT:
+            self._counts["reports_not_taken"] += 1
+            return False
+        self._counts["reports"] += 1
+        if report.seq in waiting:
+            return True
+        waiting[report.seq] = 2 if report.events else 1
+        self._windows.add(stream.identity, stream.node.group, stream.node.boot_id, report)
+        self._unflushed.append((stream, report.seq))
+        if report.events:
+            self._events.append((stream, report))
+            self._has_events.set()
+        return True
+
+    async def run_windows(self) -> None:
+        """Flush windows and receipt what was added before the flush began."""
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            batch, self._unflushed = self._unflushed, []
+            try:
+                await self._windows.flush()
+            except MeshError as error:
+                self._counts["flush_failures"] += 1
+                logger.warning("windows wait for redis", extra={"error": str(error)})
+                self._unflushed = batch + self._unflushed
+                continue
+            for stream, seq in batch:
+                self._done(stream, seq)
+            for stream in {id(stream): stream for stream, _ in batch}.values():
+                await self._receipt(stream)
+
+    async def run_events(self) -> None:
+        """Store anomalies in the order they came; while the database is away they wait."""
+        while True:
+            await self._has_events.wait()
+            stream, report = self._events[0]
+            try:
+                await self._desk.ask(
+                    reports_ingest,
+                    reporter=stream.identity,
+                    boot_id=stream.node.boot_id,
+                    seq=report.seq,
+                    events=report.events,
+                    now=self._now(),
+                )
+            except (DatabaseError, TimeoutError) as error:
+                logger.warning("anomalies wait for the database", extra={"error": str(error)})
+                await asyncio.sleep(_AGAIN_SECONDS)
+                continue
+            except MeshError as error:
+                self._counts["reports_refused"] += 1
+                logger.warning("an anomaly was refused", extra={"error": error.detail})
+            self._events.popleft()
+            if not self._events:
+                self._has_events.clear()
+            self._done(stream, report.seq)
+            await self._receipt(stream)
+
+    def _allowed(self, stream: Stream) -> bool:
+        now = self._clock()
+        if stream.reports is None:
+            stream.reports = Bucket(rate=RATE_PER_SECOND, burst=BURST, now=now)
+        return stream.reports.take(now)
+
+    def _done(self, stream: Stream, seq: int) -> None:
+        waiting = stream.unreceipted
+        if waiting is not None and seq in waiting:
+            waiting[seq] -= 1
+
+    async def _receipt(self, stream: Stream) -> None:
+        """Receipt the highest number below which nothing is open."""
+        waiting = stream.unreceipted or {}
+        covered: int | None = None
+        for seq in sorted(waiting):
+            if waiting[seq] > 0:
+                break
+            covered = seq
+        if covered is None:
+            return
+        for seq in [seq for seq in waiting if seq <= covered]:
+            del waiting[seq]
+        await self._send(stream, Receipt(seq=covered))
