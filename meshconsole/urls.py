@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from meshconsole import documents
 from meshconsole.access import urls as access
 from meshconsole.audit import urls as audit
 from meshconsole.core import urls as core
+from meshconsole.core.headers import inline_styles
 from meshconsole.discovery import urls as discovery
 from meshconsole.encryption import urls as encryption
 from meshconsole.healing import urls as healing
@@ -20,6 +22,8 @@ ROOMS = (
     core, access, audit, live, inventory, telemetry, encryption, steering, healing, discovery,
 )  # fmt: skip
 
+_docs = inline_styles(SpectacularSwaggerSplitView.as_view(url_name="api:schema"))
+
 urlpatterns: list[URLPattern | URLResolver] = [
     *(path("", include((room.urlpatterns, room.app_name))) for room in ROOMS),
     path(
@@ -28,7 +32,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
             (
                 [
                     *(pattern for room in ROOMS for pattern in room.api_urlpatterns),
+                    path("export", documents.ExportView.as_view(), name="export"),
+                    path("apply", documents.ApplyView.as_view(), name="apply"),
                     path("schema", SpectacularAPIView.as_view(), name="schema"),
+                    path("docs", _docs, name="docs"),
                 ],
                 "api",
             )

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from meshconsole.access import api
 
 app_name = "access"
 urlpatterns: list[URLPattern] = []
-api_urlpatterns: list[URLPattern] = []
+api_urlpatterns: list[URLPattern] = [
+    path("me", api.MeView.as_view(), name="me"),
+    path("tokens", api.TokensView.as_view(), name="tokens"),
+    path("tokens/<int:token_id>", api.TokenView.as_view(), name="token"),
+]

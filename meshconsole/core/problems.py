@@ -141,6 +141,6 @@ def _faults(detail: Any, pointer: str) -> Iterator[FieldFault]:
         for at, inner in enumerate(detail):
             yield from _faults(inner, f"{pointer}/{at}")
     elif isinstance(detail, list):
-        yield from ({"pointer": pointer, "detail": str(part)} for part in detail)
+        yield from (FieldFault(pointer=pointer, detail=str(part)) for part in detail)
     else:
         yield {"pointer": pointer, "detail": str(detail)}

@@ -27,6 +27,11 @@ from meshconsole.core.errors import Degraded
 TIMEOUT_SECONDS = 2.0
 REMEMBER_SECONDS = 1.0
 
+
+class RedisDegraded(Degraded, RedisError):
+    """Redis does not answer; both our own and the driver's name for it."""
+
+
 _failed_at: dict[str, float] = {}
 _async_clients: WeakKeyDictionary[
     asyncio.AbstractEventLoop, dict[tuple[str, bool, bool], redis.asyncio.Redis]
@@ -103,29 +108,31 @@ def _client(address: str, text: bool) -> redis.Redis:
 def _heard(address: str, *, remember: bool) -> Iterator[None]:
     failed_at = _failed_at.get(address)
     if remember and failed_at is not None and time.monotonic() - failed_at < REMEMBER_SECONDS:
-        raise Degraded("Redis does not answer just now; live figures are missing until it does.")
+        raise RedisDegraded(
+            "Redis does not answer just now; live figures are missing until it does."
+        )
     try:
         yield
     except (RedisConnectionError, TimeoutError, OSError) as error:
         _failed_at[address] = time.monotonic()
-        raise Degraded(
+        raise RedisDegraded(
             "Redis does not answer; live figures are missing until it is back."
         ) from error
     except RedisError as error:
-        raise Degraded(f"Redis refused: {error}") from error
+        raise RedisDegraded(f"Redis refused: {error}") from error
     _failed_at.pop(address, None)
 
 
 class _Pipeline(redis.client.Pipeline):
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         with _heard(url(), remember=True):
-            return super().execute(raise_on_error)  # type: ignore[no-any-return]
+            return super().execute(raise_on_error)
 
 
 class _Client(redis.Redis):
     def execute_command(self, *args: Any, **options: Any) -> Any:
         with _heard(url(), remember=True):
-            return super().execute_command(*args, **options)
+            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> _Pipeline:
         return _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
@@ -140,7 +147,7 @@ class _AsyncPipeline(redis.asyncio.client.Pipeline):
 class _AsyncClient(redis.asyncio.Redis):
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         with _heard(url(), remember=False):
-            return await super().execute_command(*args, **options)
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> _AsyncPipeline:
         return _AsyncPipeline(

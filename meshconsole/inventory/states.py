@@ -1,12 +1,13 @@
 """The life of an instance, as one table.
 
-An instance is *joining* when it is known but has not been heard, *serving* while callers may be sent
-to it, *draining* while it finishes what it has and gets nothing new, and *gone* when it left. Gone is
-not the end: an instance that comes back under its name serves again.
+An instance is *joining* when it is known but has not been heard, *serving* while callers may be
+sent to it, *draining* while it finishes what it has and gets nothing new, and *gone* when it left.
+Gone is not the end: an instance that comes back under its name serves again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from django.db.models import TextChoices
@@ -30,7 +31,7 @@ class InstanceEvent(TextChoices):
     LEFT = "left"
 
 
-TRANSITIONS = MappingProxyType(
+TRANSITIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         (InstanceState.JOINING, InstanceEvent.REGISTERED): InstanceState.SERVING,
         (InstanceState.GONE, InstanceEvent.REGISTERED): InstanceState.SERVING,

@@ -64,7 +64,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _missed(self, since: str, topics: frozenset[str]) -> CatchUp:
         if not (since.isascii() and since.isdigit() and len(since) < 19):
             return CatchUp([], await database_sync_to_async(cursor_now)())
-        return await database_sync_to_async(events_since)(int(since), topics)
+        missed: CatchUp = await database_sync_to_async(events_since)(int(since), topics)
+        return missed
 
     async def _send_on(self, listener: Listener, missed: CatchUp) -> None:
         sent = {given["id"] for given in missed.frames}

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from weakref import WeakKeyDictionary
@@ -19,9 +20,9 @@ from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 from meshconsole.core import redis
-from meshconsole.core.errors import Degraded
 from meshconsole.live.models import LiveEvent
 from meshconsole.live.publish import CHANNEL
 from meshconsole.live.selectors import OVERLAP_IDS, OVERLAP_SECONDS, Frame, cursor_now, frame
@@ -107,10 +108,8 @@ class Hub:
         prune_at = 0.0
         loop = asyncio.get_running_loop()
         while True:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
-            except TimeoutError:
-                pass
             self._wake.clear()
             try:
                 for given in await self._read():
@@ -132,14 +131,14 @@ class Hub:
                 self._wake.set()
                 async for _ in subscription.listen():
                     self._wake.set()
-            except (Degraded, redis.RedisError, OSError, TimeoutError):
+            except (RedisError, OSError, TimeoutError):
                 self.degraded = True
             finally:
                 await subscription.aclose()  # type: ignore[no-untyped-call]
             await asyncio.sleep(POLL_SECONDS)
 
     async def _read(self) -> list[Frame]:
-        fresh = await database_sync_to_async(_recent)(
+        fresh: list[Frame] = await database_sync_to_async(_recent)(
             set(self._seen), next(reversed(self._seen), 0)
         )
         for given in fresh:
