@@ -99,7 +99,7 @@ class AccessLog:
             "listener": self._listener,
             "method": _text(request.method if request else None),
             "path": _text(request.target if request else None),
-            "protocol": f"HTTP/1.{request.minor}" if request else None,
+            "protocol": f"HTTP/1.{request.minor:d}" if request else None,
             "response_code": line.status,
             "response_flags": line.flag or "-",
             "bytes_received": line.bytes_in,
