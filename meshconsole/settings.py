@@ -81,6 +81,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "meshconsole.access.context.access",
+                "meshconsole.front.context.chrome",
             ],
         },
     }

@@ -12,6 +12,7 @@ from meshconsole.core import urls as core
 from meshconsole.core.headers import inline_styles
 from meshconsole.discovery import urls as discovery
 from meshconsole.encryption import urls as encryption
+from meshconsole.front import urls as front
 from meshconsole.healing import urls as healing
 from meshconsole.inventory import urls as inventory
 from meshconsole.live import urls as live
@@ -20,6 +21,7 @@ from meshconsole.telemetry import urls as telemetry
 
 ROOMS = (
     core, access, audit, live, inventory, telemetry, encryption, steering, healing, discovery,
+    front,
 )  # fmt: skip
 
 _docs = inline_styles(SpectacularSwaggerSplitView.as_view(url_name="api:schema"))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from meshconsole.audit import api
+from meshconsole.audit import api, views
 
 app_name = "audit"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("audit/", views.entries, name="entries"),
+    path("applications/<str:name>/audit/", views.application_entries, name="application_entries"),
+]
 api_urlpatterns: list[URLPattern] = [
     path("audit", api.EntriesView.as_view(), name="audit"),
     path("audit/verify", api.VerifyView.as_view(), name="audit-verify"),

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from meshconsole.discovery import views
 
 app_name = "discovery"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("sidecars/", views.sidecars, name="sidecars"),
+    path("sidecars/table/", views.sidecars_table, name="sidecars_table"),
+]
 api_urlpatterns: list[URLPattern] = []

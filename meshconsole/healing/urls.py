@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from meshconsole.healing import views
 
 app_name = "healing"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("feed/", views.feed, name="feed"),
+    path("feed/rows/", views.feed_rows, name="feed_rows"),
+    path("feed/<int:pk>/", views.anomaly, name="anomaly"),
+]
 api_urlpatterns: list[URLPattern] = []

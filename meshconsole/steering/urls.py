@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from meshconsole.steering import views
 
 app_name = "steering"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("routes/", views.routes, name="routes"),
+    path("routes/<str:app>/", views.route, name="route"),
+    path("routes/<str:app>/preview/", views.route_preview, name="route_preview"),
+    path("routes/<str:app>/split/", views.route_split, name="route_split"),
+    path("routes/<str:app>/revert/", views.route_revert, name="route_revert"),
+    path("routes/<str:app>/progress/", views.route_progress, name="route_progress"),
+    path("routes/<str:app>/measured/", views.route_measured, name="route_measured"),
+    path("routes/<str:app>/changed/", views.route_changed, name="route_changed"),
+    path("applications/<str:name>/routes/", views.application_routes, name="application_routes"),
+]
 api_urlpatterns: list[URLPattern] = []

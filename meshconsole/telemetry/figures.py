@@ -125,3 +125,5 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_second: float
     error_ratio: float
     p95_seconds: float | None
+    encrypted_ratio: float | None = None
+    """None without requests."""

@@ -59,9 +59,9 @@ def lock_of(figures: Figures) -> tuple[str, str]:
 def href_of(node: GraphNode) -> str:
     """The page of what a node stands for; empty for those that have none."""
     if node.app:
-        return reverse("inventory:application", args=[node.app])
+        return reverse("front:application", args=[node.app])
     if node.unit:
-        return reverse("inventory:unit", args=[node.unit])
+        return reverse("front:unit", args=[node.unit])
     return ""
 
 

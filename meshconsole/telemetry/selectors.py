@@ -128,6 +128,7 @@ def series(*, minutes: int, app: str | None = None, now: float | None = None) ->
                 requests_per_second=figures.requests_per_second,
                 error_ratio=figures.error_ratio,
                 p95_seconds=quantile(tally.latency, 0.95),
+                encrypted_ratio=figures.encrypted_ratio if tally.requests else None,
             )
         )
     return points

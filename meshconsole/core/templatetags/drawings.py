@@ -82,6 +82,12 @@ def split_bar(split: Mapping[str, float], extra: str = "", element_id: str = "")
 
 
 @register.simple_tag
+def fill(index: int) -> SafeString:
+    """The class attribute of the series with this number, as split bars use it."""
+    return format_html('class="fill-{}"', index % 4)
+
+
+@register.simple_tag
 def strip(counts: Mapping[str, int], label: str) -> SafeString:
     """How many are ok, warn, bad or idle, as one thin bar."""
     total = sum(counts.values()) or 1

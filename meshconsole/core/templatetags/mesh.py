@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from django import template
 from django.templatetags.static import static
@@ -19,22 +22,21 @@ LOOKS = {
     "serving": ("ok", "serving"),
     "draining": ("warn", "draining"),
     "gone": ("idle", "gone"),
-    "connected": ("ok", "connected"),
-    "away": ("warn", "away"),
-    "in_sync": ("ok", "in sync"),
-    "active": ("ok", "in sync"),
-    "pushed": ("busy", "pushed"),
+    "in step": ("ok", "in step"),
     "pending": ("busy", "pending"),
     "stale": ("warn", "stale"),
     "nacked": ("bad", "refused"),
+    "offline": ("idle", "offline"),
     "unknown": ("idle", "unknown"),
     "block": ("bad", "blocks"),
     "warn": ("warn", "warning"),
     "ok": ("ok", "ok"),
     "bad": ("bad", "bad"),
     "quiet": ("idle", "quiet"),
-    "open": ("warn", "open"),
-    "closed": ("idle", "closed"),
+    "open": ("bad", "open"),
+    "recovered": ("ok", "recovered"),
+    "lapsed": ("idle", "lapsed"),
+    "failing": ("bad", "failing"),
 }
 """State -> (shape, word). A state that is not here shows its own name with the idle shape."""
 
@@ -117,6 +119,41 @@ def percent(ratio: float | None) -> str:
 
 
 @register.filter
+def add_to(value: float, more: float) -> str:
+    """A place in a drawing, moved; always with a point, whatever the language."""
+    return f"{value + float(more):.1f}"
+
+
+@register.filter
+def of(mapping: Mapping[str, float], key: str) -> float:
+    """The number under a name, 0 without it."""
+    return mapping.get(key, 0)
+
+
+@register.filter
+def change_lines(entry: Any) -> list[str]:
+    """What an audit row says changed, a line per field: unchanged ones are left out."""
+    before, after = entry.before, entry.after
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return [f"before {_told(before)}", f"after  {_told(after)}"]
+    return [
+        f"{key}: {_told(before.get(key))} -> {_told(after.get(key))}"
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _told(value: Any) -> str:
+    return NONE if value is None else json.dumps(value, sort_keys=True)
+
+
+@register.filter
+def unlocalised(value: float) -> str:
+    """A number as form fields and attributes take it."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+@register.filter
 def share(value: float | None) -> str:
     """A percent that is one already, without needless zeros."""
     return NONE if value is None else f"{value:.2f}".rstrip("0").rstrip(".") + "%"
@@ -189,6 +226,12 @@ def clock(moment: datetime | None) -> SafeString | str:
         moment.isoformat(),
         moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
     )
+
+
+@register.filter
+def at_clock(at: float) -> str:
+    """Epoch seconds as a time of day in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
 
 
 def _span(seconds: int) -> str:

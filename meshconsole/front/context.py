@@ -1,0 +1,120 @@
+"""What the frame around every page shows: the mesh, its padlock, the places to go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+
+from meshconsole.core.errors import Degraded
+from meshconsole.live.selectors import cursor_now
+from meshconsole.telemetry.selectors import encrypted_share
+
+ENCRYPTED_MINUTES = 5
+_KEPT_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """One entry of the navigation."""
+
+    name: str
+    icon: str
+    key: str
+    url: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Chrome:
+    """The frame's facts; `encrypted` is None without traffic and while degraded."""
+
+    mesh: str
+    is_demo: bool
+    encrypted: float | None
+    degraded: bool
+    cursor: int
+    nav: list[dict[str, Any]]
+
+
+_GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
+    (
+        "Watch",
+        (
+            ("Overview", "overview", "h", "front:overview"),
+            ("Topology", "topology", "t", "telemetry:topology"),
+            ("Live feed", "feed", "l", "healing:feed"),
+        ),
+    ),
+    (
+        "Mesh",
+        (
+            ("Applications", "applications", "a", "front:applications"),
+            ("Units", "units", "u", "front:units"),
+            ("Instances", "instances", "i", "front:instances"),
+        ),
+    ),
+    (
+        "Change",
+        (
+            ("Routes", "routes", "r", "steering:routes"),
+            ("Sidecars", "sidecars", "s", "discovery:sidecars"),
+        ),
+    ),
+    ("Record", (("Audit", "audit", "d", "audit:entries"),)),
+)
+
+
+def chrome(request: HttpRequest) -> dict[str, Any]:
+    """`chrome`, made only where a template asks for it."""
+    return {"chrome": SimpleLazyObject(lambda: _chrome(request))}
+
+
+def _chrome(request: HttpRequest) -> Chrome:
+    encrypted, degraded = _encrypted()
+    return Chrome(
+        mesh=settings.MESH_TRUST_DOMAIN,
+        is_demo=bool(getattr(settings, "MESH_DEMO", False)),
+        encrypted=encrypted,
+        degraded=degraded,
+        cursor=cursor_now(),
+        nav=[
+            {"title": title, "places": [_place(request.path, *place) for place in places]}
+            for title, places in _GROUPS
+        ],
+    )
+
+
+def _place(path: str, name: str, icon: str, key: str, route: str) -> Place:
+    url = reverse(route)
+    is_current = path == url if url == "/" else path.startswith(url)
+    return Place(name, icon, key, url, is_current)
+
+
+class _Kept:
+    """A figure of every page, asked of Redis every two seconds at most per process."""
+
+    def __init__(self, read: Callable[[], float | None]) -> None:
+        self._read = read
+        self._until = 0.0
+        self._found: tuple[float | None, bool] = (None, False)
+
+    def __call__(self) -> tuple[float | None, bool]:
+        """The figure, and whether it could not be read."""
+        now = time.monotonic()
+        if now >= self._until:
+            try:
+                self._found = (self._read(), False)
+            except Degraded:
+                self._found = (None, True)
+            self._until = now + _KEPT_SECONDS
+        return self._found
+
+
+_encrypted = _Kept(lambda: encrypted_share(minutes=ENCRYPTED_MINUTES))
