@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 HOST = "127.0.0.1"
+_SOCKETS = Path("/proc/net/tcp")
+_TIME_WAIT = "06"
 _FIRST, _LAST = 20000, 32000
 """Below the range a kernel hands to outgoing connections, so a restart finds its port free."""
 
@@ -48,13 +51,35 @@ class Ports:
     def _reserve(self, port: int) -> bool:
         if port in self._held:
             return False
-        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            held.bind((HOST, port))
-        except OSError:
-            held.close()
+        held = self._bound(port, reuse=False)
+        if held is None and _only_lingers(port):
+            held = self._bound(port, reuse=True)
+        if held is None:
             return False
         # Only after the bind: nobody's port was taken over, and our child may bind beside us.
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._held[port] = held
         return True
+
+    @staticmethod
+    def _bound(port: int, *, reuse: bool) -> socket.socket | None:
+        made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        if reuse:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            made.bind((HOST, port))
+        except OSError:
+            made.close()
+            return None
+        return made
+
+
+def _only_lingers(port: int) -> bool:
+    """Is all that keeps a port the closed connections of a demo that has ended?"""
+    try:
+        lines = _SOCKETS.read_text().splitlines()[1:]
+    except OSError:
+        return False
+    ending = f":{port:04X}"
+    states = {line.split()[3] for line in lines if line.split()[1].endswith(ending)}
+    return states == {_TIME_WAIT}

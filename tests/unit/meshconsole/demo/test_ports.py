@@ -51,6 +51,20 @@ def test_a_taken_port_is_passed_over(ports: Ports) -> None:
             other.release()
 
 
+def test_a_port_whose_connections_only_linger_is_free() -> None:
+    first = Ports(first=29401, last=29420)
+    port = first.take()
+    with listening(port) as server:
+        caller = socket.create_connection((HOST, port), timeout=2)
+        accepted, _ = server.accept()
+        accepted.close()
+        caller.close()
+    first.release()
+    second = Ports(first=29401, last=29420)
+    assert second.prefer(port) == port
+    second.release()
+
+
 def test_an_empty_range_says_what_to_do() -> None:
     with pytest.raises(NoFreePort, match="stop what listens there"):
         Ports(first=29500, last=29500).take()
