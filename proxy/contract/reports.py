@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from proxy.contract.numbers import Count, Seconds
+
 LATENCY_BOUNDS_SECONDS: tuple[float, ...] = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 )  # fmt: skip
@@ -30,16 +32,16 @@ class EdgeWindow(msgspec.Struct, kw_only=True, omit_defaults=True):
     group: str
     interface: str
     encrypted: bool = False
-    requests: int = 0
-    errors: dict[ErrorClass, int] = {}
-    status: dict[str, int] = {}
+    requests: Count = 0
+    errors: dict[ErrorClass, Count] = {}
+    status: dict[str, Count] = {}
     """Answers by class: `2xx`, `3xx`, `4xx`, `5xx`."""
-    latency: list[int] = []
+    latency: list[Count] = []
     """LATENCY_BUCKETS counts; empty when nothing was answered."""
-    latency_sum_seconds: float = 0.0
-    bytes_in: int = 0
+    latency_sum_seconds: Seconds = 0.0
+    bytes_in: Count = 0
     """Request body bytes."""
-    bytes_out: int = 0
+    bytes_out: Count = 0
     """Response body bytes."""
 
 
@@ -58,7 +60,7 @@ class AnomalySample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     error: ErrorClass
     detail: str = ""
-    elapsed_seconds: float = 0.0
+    elapsed_seconds: Seconds = 0.0
     trace_id: str = ""
 
 
@@ -71,11 +73,11 @@ class AnomalyReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     phase: Literal["failing", "recovered"]
     rule: str
     """What was noticed, such as `connect`."""
-    window_start: float
-    window_end: float
-    n: int
+    window_start: Seconds
+    window_end: Seconds
+    n: Count
     """Attempts in the window."""
-    errors: dict[ErrorClass, int] = {}
+    errors: dict[ErrorClass, Count] = {}
     interfaces: tuple[str, ...] = ()
     samples: tuple[AnomalySample, ...] = ()
     digest: str = ""

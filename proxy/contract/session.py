@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from proxy.contract.identity import Node
+from proxy.contract.numbers import Count, Seconds
 from proxy.contract.reports import AnomalyReport, EdgeWindow
 
 PROTO = 1
@@ -22,15 +23,15 @@ sidecar finds the root that its token pins among them before it says anything.""
 class Have(msgspec.Struct, frozen=True):
     """The snapshot a sidecar already holds."""
 
-    v: int
+    v: Count
     digest: str
 
 
 class Gauges(msgspec.Struct, frozen=True, kw_only=True):
     """Open connections of this sidecar, both directions, when it acked."""
 
-    plain_conns: int = 0
-    tls_conns: int = 0
+    plain_conns: Count = 0
+    tls_conns: Count = 0
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag="hello"):
@@ -45,7 +46,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, tag="push", omit_defaults=
     """A snapshot: whole when `base` is None, else the difference to the one with that digest."""
 
     nonce: str
-    v: int
+    v: Count
     digest: str
     proto: int = PROTO
     """Major version of the resources; one that the sidecar does not know is nacked with `proto`."""
@@ -58,7 +59,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True, tag="ack"):
     """Parsed and staged, or active. It never means "works": that is a gate's judgement."""
 
     nonce: str
-    v: int
+    v: Count
     digest: str
     state: Literal["staged", "active"]
     gauges: Gauges = Gauges()
@@ -69,7 +70,7 @@ class Nack(msgspec.Struct, frozen=True, kw_only=True, tag="nack"):
     (send it whole), `proto`, `older` (than what is in force)."""
 
     nonce: str
-    v_kept: int
+    v_kept: Count
     path: str
     code: str
     msg: str
@@ -78,9 +79,9 @@ class Nack(msgspec.Struct, frozen=True, kw_only=True, tag="nack"):
 class Report(msgspec.Struct, kw_only=True, tag="report", omit_defaults=True):
     """Windows and anomalies; sent again until a receipt covers `seq`."""
 
-    seq: int
-    window_start: float
-    window_end: float
+    seq: Count
+    window_start: Seconds
+    window_end: Seconds
     up: list[EdgeWindow] = []
     events: list[AnomalyReport] = []
 
@@ -88,7 +89,7 @@ class Report(msgspec.Struct, kw_only=True, tag="report", omit_defaults=True):
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
     """Every report up to and including `seq` of this boot is kept; forget them."""
 
-    seq: int
+    seq: Count
 
 
 class Csr(msgspec.Struct, frozen=True, kw_only=True, tag="csr"):
@@ -104,13 +105,13 @@ class Cert(msgspec.Struct, frozen=True, kw_only=True, tag="cert"):
     id: str
     chain: str
     roots: str
-    not_after: float
+    not_after: Seconds
 
 
 class Bye(msgspec.Struct, frozen=True, kw_only=True, tag="bye", omit_defaults=True):
     """Either side leaves on purpose; come back after `retry_after_ms`, 0 means not at all."""
 
-    retry_after_ms: int = 0
+    retry_after_ms: Count = 0
     reason: str = ""
 
 
