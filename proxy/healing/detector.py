@@ -3,8 +3,8 @@
 Pure: the relay says `failed(...)`, the agent says `tick(stats, now)`, and reports come back. One
 rule for now, `connect`: an endpoint that refuses, resets or fails the handshake is reported with
 the first tick that saw it, again at most every 15 s while new failures come, and as `recovered`
-once answers come back and nothing has failed for 5 s. An endpoint that leaves the snapshot while
-failing is closed with the rule `left`: it was not seen to work again.
+once answers come back and nothing has failed for 5 s. So is one that leaves the snapshot while
+failing: this caller will say no more of it, and what it opened it closes.
 
 Every report counts its own window only, so whoever adds up the reports of one failure counts
 nothing twice. Time differences are taken absolute: a clock set back costs one early report and
@@ -210,7 +210,7 @@ class Detector:
             id=self._new_id(),
             subject=_subject(key, watch),
             phase="recovered",
-            rule="left",
+            rule="connect",
             window_start=min(watch.since, now),
             window_end=now,
             n=0,

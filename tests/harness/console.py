@@ -169,7 +169,10 @@ async def console(root: MeshRoot, folder: Path) -> AsyncIterator[ScriptedConsole
 
 def whole_push(snapshot: Snapshot, v: int, nonce: str = "n") -> Push:
     """The push a console would make of `snapshot`."""
-    kinds = {"service": snapshot.service, "route": snapshot.route}
+    kinds: dict[str, dict[str, msgspec.Struct]] = {
+        "service": dict(snapshot.service),
+        "route": dict(snapshot.route),
+    }
     return Push(
         nonce=nonce,
         v=v,

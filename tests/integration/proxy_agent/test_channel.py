@@ -43,7 +43,7 @@ async def test_it_joins_says_who_it_is_and_puts_a_whole_push_in_force(
     assert hello.node.addr == "127.0.0.1:8001"
     assert hello.node.interfaces == ("GET /orders/{id}",)
     assert hello.have is None
-    assert not member.agent.ready
+    before = member.agent.ready
 
     await stream.send(whole_push(stock(), 5, nonce="first"))
 
@@ -51,7 +51,7 @@ async def test_it_joins_says_who_it_is_and_puts_a_whole_push_in_force(
     assert (ack.nonce, ack.v, ack.state) == ("first", 5, "active")
     assert ack.digest == digest_of(stock()) == member.current.digest
     assert member.current.v == 5
-    assert member.agent.ready
+    assert (before, member.agent.ready) == (False, True)
     assert member.agent.status()["connected"] is True
 
 

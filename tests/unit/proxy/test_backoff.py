@@ -23,6 +23,7 @@ def test_the_ceiling_doubles_from_half_a_second_to_thirty() -> None:
 
 def test_it_is_full_jitter() -> None:
     backoffs = [Backoff(Random(seed)) for seed in range(2000)]
+    pauses: list[float] = []
     for _ in range(6):
         pauses = [backoff.pause() for backoff in backoffs]
     assert min(pauses) < 0.2

@@ -134,12 +134,12 @@ def test_after_recovery_a_new_failure_is_said_at_once(play: Play) -> None:
     assert [report.phase for report in play.at(8)] == ["failing"]
 
 
-def test_an_endpoint_that_leaves_while_failing_is_closed_as_left(play: Play) -> None:
+def test_an_endpoint_that_leaves_while_failing_is_closed(play: Play) -> None:
     play.refuse("s1")
     play.at(1)
     del play.stats["s1"]
     (report,) = play.at(2)
-    assert (report.phase, report.rule, report.subject.instance) == ("recovered", "left", "s1")
+    assert (report.phase, report.rule, report.subject.instance) == ("recovered", "connect", "s1")
     assert play.at(3) == []
 
 

@@ -1,0 +1,165 @@
+"""One example of every message, with every field set: what the golden files hold."""
+
+from __future__ import annotations
+
+import msgspec
+
+from proxy.contract.digest import canonical, digest_of
+from proxy.contract.identity import Node
+from proxy.contract.reports import (
+    LATENCY_BUCKETS,
+    AnomalyReport,
+    AnomalySample,
+    EdgeWindow,
+    Subject,
+)
+from proxy.contract.session import (
+    Ack,
+    Bye,
+    Cert,
+    Csr,
+    Gauges,
+    Have,
+    Hello,
+    Join,
+    Nack,
+    Push,
+    Receipt,
+    Refused,
+    Report,
+)
+from proxy.contract.snapshot import Endpoint, Route, Rule, Service, Share, Snapshot
+
+NODE = Node(
+    id="order-1",
+    app="order",
+    unit="unit1",
+    group="Group_1",
+    addr="10.0.0.1:8080",
+    boot_id="0123456789abcdef",
+    version="0.1.0",
+    interfaces=("GET /orders/{id}", "POST /transfers"),
+    caps=("route", "service"),
+)
+SNAPSHOT = Snapshot(
+    service={
+        "stock": Service(
+            name="stock",
+            endpoints=(
+                Endpoint(id="stock-1", addr="10.0.0.2:80", group="Group_1", unit="unit1"),
+                Endpoint(id="stock-2", addr="[::1]:81", group="Group_2", unit="unit2", weight=50),
+            ),
+            groups=("Group_1", "Group_2"),
+            interfaces=("GET /stock/{sku}",),
+            balancer="least_request",
+            connect_timeout_seconds=0.5,
+            request_timeout_seconds=7.5,
+            idle_timeout_seconds=30.0,
+        ),
+        "cash": Service(name="cash"),
+    },
+    route={
+        "stock": Route(
+            name="stock",
+            version=3,
+            rules=(
+                Rule(
+                    id="split",
+                    split=(
+                        Share(group="Group_1", percent=66.67),
+                        Share(group="Group_2", percent=33.33),
+                    ),
+                    on_empty="origin",
+                ),
+            ),
+        )
+    },
+)
+DIGEST = digest_of(SNAPSHOT)
+REPORT = Report(
+    seq=7,
+    window_start=1700000000.0,
+    window_end=1700000001.0,
+    up=[
+        EdgeWindow(
+            side="out",
+            app="stock",
+            unit="unit1",
+            group="Group_1",
+            interface="GET /stock/{sku}",
+            encrypted=True,
+            requests=3,
+            errors={"connect": 1, "5xx": 1},
+            status={"2xx": 1, "5xx": 1},
+            latency=[0, 2] + [0] * (LATENCY_BUCKETS - 2),
+            latency_sum_seconds=0.004,
+            bytes_in=10,
+            bytes_out=20,
+        )
+    ],
+    events=[
+        AnomalyReport(
+            id="5f0c",
+            subject=Subject(
+                instance="stock-1",
+                address="10.0.0.2:80",
+                app="stock",
+                unit="unit1",
+                group="Group_1",
+            ),
+            phase="failing",
+            rule="connect",
+            window_start=1700000000.0,
+            window_end=1700000001.0,
+            n=3,
+            errors={"connect": 1},
+            interfaces=("GET /stock/{sku}",),
+            samples=(
+                AnomalySample(
+                    error="connect", detail="refused", elapsed_seconds=0.001, trace_id="ab"
+                ),
+            ),
+            digest=DIGEST,
+        )
+    ],
+)
+FROM_SIDECAR: dict[str, msgspec.Struct] = {
+    "hello": Hello(proto=1, node=NODE, have=Have(v=41, digest=DIGEST)),
+    "ack": Ack(
+        nonce="n1",
+        v=42,
+        digest=DIGEST,
+        state="active",
+        gauges=Gauges(plain_conns=3, tls_conns=4),
+    ),
+    "nack": Nack(
+        nonce="n1",
+        v_kept=41,
+        path="/route/stock/rules/0/split/1",
+        code="inconsistent",
+        msg="Rule 'split' names group 'Group_9', which 'stock' does not have.",
+    ),
+    "report": REPORT,
+    "csr": Csr(id="1", pem="-----BEGIN CERTIFICATE REQUEST-----"),
+    "bye": Bye(reason="The sidecar was told to stop."),
+    "join": Join(proto=1, token="mcj_example.00", node=NODE, pem="-----BEGIN"),
+}
+FROM_CONSOLE: dict[str, msgspec.Struct] = {
+    "push": Push(
+        nonce="n1",
+        v=42,
+        digest=DIGEST,
+        base="00" * 32,
+        set={
+            "service": {
+                name: msgspec.Raw(canonical(one)) for name, one in SNAPSHOT.service.items()
+            },
+            "route": {name: msgspec.Raw(canonical(one)) for name, one in SNAPSHOT.route.items()},
+        },
+        rm=(("service", "gone"),),
+    ),
+    "receipt": Receipt(seq=7),
+    "cert": Cert(id="1", chain="-----BEGIN", roots="-----BEGIN", not_after=1700086400.0),
+    "bye": Bye(retry_after_ms=1500, reason="The console restarts."),
+    "refused": Refused(code="token_used", msg="This join token was used already."),
+}

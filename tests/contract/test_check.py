@@ -1,0 +1,56 @@
+"""A snapshot that contradicts itself is named by place, code and sentence."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from proxy.contract.check import check
+from proxy.contract.snapshot import Endpoint, Route, Rule, Service, Share, Snapshot
+from tests.contract.examples import SNAPSHOT
+
+GOOD = Endpoint(id="a", addr="h:1", group="g", unit="u")
+
+
+def service(**changes: object) -> Snapshot:
+    fields: dict[str, object] = {"name": "s", "groups": ("g",), "endpoints": (GOOD,)}
+    return Snapshot(service={"s": Service(**fields | changes)})  # type: ignore[arg-type]
+
+
+def route(*split: Share, name: str = "s") -> Snapshot:
+    made = Route(name=name, version=1, rules=(Rule(id="r", split=split),))
+    return Snapshot(service={"s": Service(name="s", groups=("g",))}, route={"s": made})
+
+
+def test_the_examples_are_consistent() -> None:
+    assert check(SNAPSHOT) == []
+    assert check(Snapshot()) == []
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "path", "code"),
+    [
+        (service(name="t"), "/service/s", "name_differs"),
+        (service(endpoints=(GOOD, GOOD)), "/service/s/endpoints/1", "endpoint_twice"),
+        (service(groups=()), "/service/s/endpoints/0", "group_missing"),
+        (service(request_timeout_seconds=0.0), "/service/s/request_timeout_seconds", "timeout"),
+        (service(connect_timeout_seconds=-1.0), "/service/s/connect_timeout_seconds", "timeout"),
+        (route(Share(group="x", percent=100)), "/route/s/rules/0/split/0", "group_missing"),
+        (route(Share(group="g", percent=101)), "/route/s/rules/0/split/0", "percent"),
+        (route(Share(group="g", percent=99)), "/route/s/rules/0/split", "percent_sum"),
+        (route(), "/route/s/rules/0/split", "percent_sum"),
+        (route(Share(group="g", percent=100), name="t"), "/route/s", "name_differs"),
+    ],
+)
+def test_each_contradiction_has_its_place_and_code(
+    snapshot: Snapshot, path: str, code: str
+) -> None:
+    assert (path, code) in [(fault.path, fault.code) for fault in check(snapshot)]
+
+
+@pytest.mark.parametrize(
+    "addr", ["", "h", "h:", ":1", "h:0", "h:65536", "h:x", "h:+1", "h:\u0661", "h:1 "]
+)
+def test_an_address_is_a_host_and_a_port(addr: str) -> None:
+    endpoint = msgspec.structs.replace(GOOD, addr=addr)
+    assert [fault.code for fault in check(service(endpoints=(endpoint,)))] == ["address"]
