@@ -33,6 +33,11 @@ class Server:
         """Every door, in the order they were opened."""
         return [listener for listener, _ in self._bound]
 
+    @property
+    def ports(self) -> list[int]:
+        """Where they listen; asked for port 0, the kernel chose."""
+        return [bound.sockets[0].getsockname()[1] for _, bound in self._bound]
+
     async def open(
         self, listener: Listener, place: HostPort, tls: ssl.SSLContext | None = None
     ) -> None:
