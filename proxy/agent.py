@@ -152,8 +152,10 @@ class Agent:
         try:
             identity = await self._membership.proven()
             return await self._stream(identity)
+        except EnrolmentFailed as error:
+            self._failed(error)
+            return _bounded(error.retry_after_seconds)
         except (
-            EnrolmentFailed,
             NotTheConsole,
             OSError,
             TimeoutError,
@@ -215,8 +217,7 @@ class Agent:
             self._error = f"The console said good-bye: {channel.bye.reason or 'no reason given'}"
             # 0 would be "never": a sidecar that stayed away for good could not be told of a
             # mistake, so it comes back, as late as it ever does.
-            asked = channel.bye.retry_after_ms / 1000
-            return min(asked, 10 * CEILING_SECONDS) if asked > 0 else CEILING_SECONDS
+            return _bounded(channel.bye.retry_after_ms / 1000) or CEILING_SECONDS
         self._error = channel.error
         logger.warning("%s", self._error)
         return 0.0
@@ -260,6 +261,11 @@ def node_of(settings: MeshSettings) -> Node:
         interfaces=settings.interfaces,
         caps=tuple(sorted(KINDS)),
     )
+
+
+def _bounded(asked_seconds: float) -> float:
+    """What the console asks for, within reason: five minutes at most."""
+    return min(asked_seconds, 10 * CEILING_SECONDS)
 
 
 def _check_peer(tls: ssl.SSLObject | None, identity: Identity) -> None:

@@ -26,6 +26,7 @@ from proxy.contract.session import (
     FRAME_LIMIT_BYTES,
     PROTO,
     ROOTS_HEADER,
+    Bye,
     Cert,
     Join,
     Refused,
@@ -42,9 +43,10 @@ _TOKEN_FILE_LIMIT = 1024
 class EnrolmentFailed(Exception):
     """No certificate this time; `final` when the same token will be refused again."""
 
-    def __init__(self, msg: str, *, final: bool = False) -> None:
+    def __init__(self, msg: str, *, final: bool = False, retry_after_seconds: float = 0.0) -> None:
         super().__init__(msg)
         self.final = final
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -127,6 +129,11 @@ def _refused(answer: object) -> NoReturn:
         raise EnrolmentFailed(
             f"Enrolment was refused ({answer.code}): {answer.msg}",
             final=answer.code.startswith("token_"),
+        )
+    if isinstance(answer, Bye):
+        raise EnrolmentFailed(
+            f"The enrolment door asks for time: {answer.reason}",
+            retry_after_seconds=answer.retry_after_ms / 1000,
         )
     raise EnrolmentFailed("The enrolment door answered with something else than a certificate.")
 

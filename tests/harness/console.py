@@ -22,6 +22,7 @@ from proxy.contract.session import (
     CHANNEL,
     ENROLMENT,
     ROOTS_HEADER,
+    Bye,
     FromSidecar,
     Hello,
     Join,
@@ -64,7 +65,7 @@ class ScriptedConsole:
         self.folder = folder
         self.streams: asyncio.Queue[Stream] = asyncio.Queue()
         self.joins: list[Join] = []
-        self.refuse_joins: Refused | None = None
+        self.refuse_joins: Refused | Bye | None = None
         self.header = root.header
         self.ports: tuple[int, int] = (0, 0)
         self._servers: list[Server] = []

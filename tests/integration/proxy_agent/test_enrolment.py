@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.contract.session import Ack, Cert, Csr, Hello, Refused
+from proxy.contract.session import Ack, Bye, Cert, Csr, Hello, Refused
 from proxy.enrolment import EnrolmentFailed, enrol, token_of
 from tests.harness.authority import DISCOVERY, TRUST_DOMAIN, MeshRoot
 from tests.harness.console import ScriptedConsole, console as scripted, stock, whole_push
@@ -106,6 +106,21 @@ async def test_a_burnt_token_is_not_offered_again_but_a_new_one_is(
     await stream.send(whole_push(stock(), 1))
     await stream.expect(Ack)
     assert len(console.joins) == 2
+
+
+async def test_a_door_that_asks_for_time_is_given_it_and_the_same_token_again(
+    member: Member, console: ScriptedConsole
+) -> None:
+    console.refuse_joins = Bye(retry_after_ms=2500, reason="Many join just now.")
+    member.start()
+
+    async def waited() -> bool:
+        return sum(member.pauses) >= 2.5
+
+    await eventually_async(waited)
+    console.refuse_joins = None
+    await console.stream()
+    assert len({join.token for join in console.joins}) == 1
 
 
 async def test_a_token_that_comes_late_is_found(
