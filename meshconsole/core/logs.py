@@ -39,6 +39,7 @@ def logging_settings(level: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             "django.db.backends": {"level": "WARNING"},
             "daphne": {"level": "WARNING"},
+            "httpx": {"level": "WARNING"},
         },
     }
 

@@ -87,18 +87,7 @@ class Cast:
 
     def healer(self) -> Child:
         """What is due: one Celery worker with its beat."""
-        schedule = self._state.folder / "healer.schedule"
-        return Child(
-            name="healer",
-            argv=(
-                _PYTHON, "-m", "celery", "-A", "healer.app", "worker", "-B", "-s", str(schedule),
-                "--pool", "threads", "--concurrency", "2", "--loglevel", "INFO",
-                "--without-gossip", "--without-mingle",
-            ),
-            env=self._env,
-            phase=_HEALER,
-            death_signal=signal.SIGTERM,
-        )  # fmt: skip
+        return Child(name="healer", argv=(_PYTHON, "-m", "healer"), env=self._env, phase=_HEALER)
 
     def service(self, place: Place) -> Child:
         """One sample instance."""

@@ -16,7 +16,6 @@ from meshconsole.drill.figures import percentile
 from meshconsole.drill.follow import Follower
 from meshconsole.drill.stage import Figures, Scale, Stage
 from meshconsole.drill.volley import Volley
-from proxy.aio import spawn
 
 ABOUT = "move the split of order many times under counted load; nothing lost, nothing repeated"
 SCALE = Scale(requests=100_000, changes=20, concurrency=24, rate=900.0)
@@ -47,9 +46,9 @@ async def _run(stage: Stage, scale: Scale) -> Figures:
         f"/browse while the split of order changes {scale.changes} times."
     )
     follower = Follower(stage)
-    changing = spawn(_change(stage, volley, follower, scale), name="weight-changes")
-    seconds = await volley.fire(scale.concurrency)
-    settled_at = await changing
+    seconds, settled_at = await asyncio.gather(
+        volley.fire(scale.concurrency), _change(stage, volley, follower, scale)
+    )
     return await asyncio.to_thread(_verdict, stage, volley, follower, name, settled_at, seconds)
 
 

@@ -46,7 +46,7 @@ class Command(BaseCommand):
         try:
             figures = self._figures(drill, scale, options)
         except (DemoFailed, Refused) as problem:
-            raise CommandError(str(problem)) from problem
+            figures = Figures({}, [str(problem)])
         for shortcoming in figures.short:
             self._say(f"SHORT: {shortcoming}")
         measured = {"drill": options["name"], "ok": not figures.short, **figures.values}
