@@ -77,7 +77,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
 
 
 def _chrome(request: HttpRequest) -> Chrome:
-    encrypted, degraded = _encrypted()
+    encrypted, degraded = encrypted_now()
     return Chrome(
         mesh=settings.MESH_TRUST_DOMAIN,
         is_demo=bool(getattr(settings, "MESH_DEMO", False)),
@@ -116,5 +116,9 @@ class _Kept:
             self._until = now + _KEPT_SECONDS
         return self._found
 
+    def forget(self) -> None:
+        """Ask again next time."""
+        self._until = 0.0
 
-_encrypted = _Kept(lambda: encrypted_share(minutes=ENCRYPTED_MINUTES))
+
+encrypted_now = _Kept(lambda: encrypted_share(minutes=ENCRYPTED_MINUTES))

@@ -29,7 +29,9 @@ ANOMALY_ROWS = 10
 def applications(request: HttpRequest) -> HttpResponse:
     """Every application with its traffic."""
     wanted = search_of(request)
-    page = page_of(selectors.applications().filter(name__icontains=wanted), request)
+    page = page_of(
+        selectors.applications().filter(name__icontains=wanted).order_by("name"), request
+    )
     traffic = _application_figures()
     page.object_list = [
         {"application": each, "figures": (traffic or {}).get(each.name)}
@@ -73,7 +75,7 @@ def application_instances(request: HttpRequest, name: str) -> HttpResponse:
 def units(request: HttpRequest) -> HttpResponse:
     """Every unit."""
     wanted = search_of(request)
-    page = page_of(selectors.units().filter(name__icontains=wanted), request)
+    page = page_of(selectors.units().filter(name__icontains=wanted).order_by("name"), request)
     return render(request, "front/units.html", {"page": page, "q": wanted})
 
 

@@ -53,7 +53,7 @@ const layout = (animate) => ({
 
 const cy = window.cytoscape({
   container: box, elements: elements(given()), style: style(), layout: layout(false),
-  minZoom: 0.15, maxZoom: 2.2, boxSelectionEnabled: false, wheelSensitivity: 0.4,
+  minZoom: 0.15, maxZoom: 2.2, boxSelectionEnabled: false,
 });
 if (cy.zoom() > 1.25) { cy.zoom(1.25); cy.center(); }
 

@@ -91,16 +91,14 @@ def fill(index: int) -> SafeString:
 def strip(counts: Mapping[str, int], label: str) -> SafeString:
     """How many are ok, warn, bad or idle, as one thin bar."""
     total = sum(counts.values()) or 1
-    rects: list[tuple[str, float, float]] = []
+    rects: list[tuple[str, str, str]] = []
     begin = 0.0
     for look, count in counts.items():
-        rects.append((look, begin, 100 * count / total))
+        rects.append((look, f"{begin:.3f}", f"{100 * count / total:.3f}"))
         begin += 100 * count / total
     return format_html(
         '<svg class="sync-strip" role="img" aria-label="{}">'
         '<rect width="100%" height="100%" class="fill-rest"/>{}</svg>',
         label,
-        format_html_join(
-            "", '<rect class="fill-{}" x="{:.3f}%" width="{:.3f}%" height="100%"/>', rects
-        ),
+        format_html_join("", '<rect class="fill-{}" x="{}%" width="{}%" height="100%"/>', rects),
     )

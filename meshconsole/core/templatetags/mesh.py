@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from django import template
 from django.templatetags.static import static
@@ -16,6 +16,8 @@ from django.utils.safestring import SafeString
 register = template.Library()
 
 NONE = "–"
+Figure = float | Literal[""] | None
+"""A template gives an empty text for what is not there."""
 
 LOOKS = {
     "joining": ("busy", "joining"),
@@ -108,9 +110,9 @@ def padlock_status(ratio: float | None) -> SafeString:
 
 
 @register.filter
-def percent(ratio: float | None) -> str:
+def percent(ratio: Figure) -> str:
     """0 to 1 as percent, with the digits that matter."""
-    if ratio is None:
+    if ratio is None or ratio == "":
         return NONE
     value = ratio * 100
     if value == 0 or value >= 99.95:
@@ -154,15 +156,17 @@ def unlocalised(value: float) -> str:
 
 
 @register.filter
-def share(value: float | None) -> str:
+def share(value: Figure) -> str:
     """A percent that is one already, without needless zeros."""
-    return NONE if value is None else f"{value:.2f}".rstrip("0").rstrip(".") + "%"
+    if value is None or value == "":
+        return NONE
+    return f"{value:.2f}".rstrip("0").rstrip(".") + "%"
 
 
 @register.filter
-def rate(value: float | None) -> str:
+def rate(value: Figure) -> str:
     """Per second, with about three digits."""
-    if value is None:
+    if value is None or value == "":
         return NONE
     if value >= 1000:
         return f"{value / 1000:.1f}k"
@@ -170,9 +174,9 @@ def rate(value: float | None) -> str:
 
 
 @register.filter
-def millis(seconds: float | None) -> str:
+def millis(seconds: Figure) -> str:
     """A duration as people say it."""
-    if seconds is None:
+    if seconds is None or seconds == "":
         return NONE
     if seconds >= 1:
         return f"{seconds:.2f} s"
@@ -183,7 +187,7 @@ def millis(seconds: float | None) -> str:
 @register.filter
 def weight(size: float | None) -> str:
     """Bytes per second."""
-    if size is None:
+    if size is None or size == "":
         return NONE
     for unit in ("B/s", "kB/s", "MB/s"):
         if size < 1000:
