@@ -14,7 +14,7 @@ from tests.harness.demo import demo, stage
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.test import Client
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django.fixtures import Settings
     from rest_framework.test import APIClient
 
 __all__ = ["demo", "stage"]
@@ -51,7 +51,7 @@ def redis_process() -> Iterator[str]:
 
 
 @pytest.fixture
-def mesh_redis(redis_process: str, settings: SettingsWrapper) -> Iterator[str]:
+def mesh_redis(redis_process: str, settings: Settings) -> Iterator[str]:
     """The console's Redis is the real one, and empty; without this fixture there is none."""
     import redis as driver
 

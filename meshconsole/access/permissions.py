@@ -108,7 +108,8 @@ def page_verb(verb: str) -> Callable[[F], F]:
 class RolePermission(BasePermission):
     """Deny by default: reading needs a role, every other method the verb its view names.
 
-    A view says `verbs = {"PUT": "split_set"}`; a method it does not name is refused.
+    A view says `verbs = {"PUT": "split_set"}`; a method that it has and does not name is refused,
+    one that it does not have is answered with 405 to whoever may read.
     """
 
     message = "Your role does not allow this."
@@ -117,7 +118,8 @@ class RolePermission(BasePermission):
         """Does the caller's role carry this method's verb?"""
         verbs: dict[str, str] = getattr(view, "verbs", {})
         method = str(request.method)
-        verb = verbs.get(method, VIEW if method in SAFE_METHODS else "")
+        is_read = method in SAFE_METHODS or not hasattr(view, method.lower())
+        verb = verbs.get(method, VIEW if is_read else "")
         verdict = can(request.user, verb)
         self.message = verdict.reason
         return bool(verdict)

@@ -12,10 +12,6 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
-class BodyTooLarge(Exception):
-    """The client sent more than it may."""
-
-
 class BodyLimit:
     """Answers 413 as soon as a request says, or turns out, to be longer than the limit."""
 
@@ -31,26 +27,27 @@ class BodyLimit:
             await self._refuse(send)
             return
         seen = 0
-        begun = False
+        begun = refused = False
 
         async def bounded() -> Message:
-            nonlocal seen
+            nonlocal seen, refused
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.limit_bytes:
-                raise BodyTooLarge
-            return message
+            if seen <= self.limit_bytes:
+                return message
+            refused = True
+            if not begun:
+                await self._refuse(send)
+            # For the application the client has left: it lets go of what it has spooled.
+            return {"type": "http.disconnect"}
 
         async def watched(message: Message) -> None:
             nonlocal begun
-            begun = True
-            await send(message)
+            if not refused:
+                begun = True
+                await send(message)
 
-        try:
-            await self.application(scope, bounded, watched)
-        except BodyTooLarge:
-            if not begun:
-                await self._refuse(send)
+        await self.application(scope, bounded, watched)
 
     def _announced(self, scope: MutableMapping[str, Any]) -> int:
         for name, value in scope.get("headers", ()):

@@ -112,11 +112,10 @@ def _progress(
     for name in online:
         word = spoken.get(name, {})
         desired = (head.variants or {}).get(str(word.get("variant", "")))
-        refusal = word.get("nack")
-        if word.get("state") == "nacked" and refusal and refusal.get("v", 0) >= v:
-            nacked += 1
-        elif head.v >= v and (_v(word) >= v or (desired and word.get("digest") == desired)):
+        if head.v >= v and (_v(word) >= v or (desired and word.get("digest") == desired)):
             acked += 1
+        elif word.get("state") == "nacked":
+            nacked += 1
     pending = len(online) - acked - nacked
     percent = 100.0 * acked / len(online) if online else 0.0
     return Progress(v, len(online), acked, nacked, pending, round(percent, 1), head.v)

@@ -90,6 +90,7 @@ class Hub:
         if not self._tasks:
             self._seen.clear()
             await self._read()
+            self._seen.setdefault(0)
             self._tasks = [
                 spawn(self._run(), name="live-hub"),
                 spawn(self._listen(), name="live-hub-hints"),
@@ -139,7 +140,7 @@ class Hub:
 
     async def _read(self) -> list[Frame]:
         fresh: list[Frame] = await database_sync_to_async(_recent)(
-            set(self._seen), next(reversed(self._seen), 0)
+            set(self._seen), max(self._seen, default=0)
         )
         for given in fresh:
             self._seen[given["id"]] = None

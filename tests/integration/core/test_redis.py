@@ -24,8 +24,10 @@ def test_a_dead_server_is_degraded_and_remembered() -> None:
         redis.client().get("key")
     with pytest.raises(Degraded, match="just now"):
         redis.client().get("key")
+    pipe = redis.client().pipeline()
+    pipe.get("key")
     with pytest.raises(Degraded):
-        redis.client().pipeline().get("key").execute()
+        pipe.execute()
 
 
 async def test_the_async_client_answers_and_is_closed(mesh_redis: str) -> None:

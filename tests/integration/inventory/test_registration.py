@@ -32,7 +32,9 @@ def test_a_first_hello_makes_everything_it_names() -> None:
 def test_the_same_hello_again_writes_nothing() -> None:
     now = timezone.now()
     instances_register([a_node()], now)
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
         assert instances_register([a_node()], now) == []
     assert not [q for q in queries if q["sql"].startswith(("INSERT", "UPDATE"))]
     assert revision.current() == 1
