@@ -70,9 +70,11 @@ class Environment(BaseSettings):
 
 def secret_kept(path: Path) -> str:
     """The secret in a file of mode 0600, made on first use; two processes get the same one."""
+    if path.exists():
+        return path.read_text().strip()
     made = secrets.token_urlsafe(_SECRET_BYTES)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(made)

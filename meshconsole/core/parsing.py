@@ -47,8 +47,8 @@ def check_depth(value: Any, limit: int = DEPTH_LIMIT) -> None:
             if isinstance(outer, dict | list)
             for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
-        if not level:
-            return
+    if not any(isinstance(inner, dict | list) for inner in level):
+        return
     raise ValueError(f"it is nested more than {limit} deep")
 
 
