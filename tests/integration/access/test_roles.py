@@ -1,6 +1,6 @@
 """Every address, every method, every role: refused unless a verb says otherwise.
 
-The table is made from the URL configuration itself, so that a new address is in it from its first day.
+The table is made from the URL configuration itself: a new address is in it from its first day.
 """
 
 from __future__ import annotations

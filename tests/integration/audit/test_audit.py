@@ -26,7 +26,7 @@ def _some(count: int) -> list[AuditEntry]:
     ]
 
 
-def _sql(statement: str, *values: object) -> None:
+def _sql(statement: str, *values: int | str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
 
@@ -68,7 +68,7 @@ def test_a_hundred_random_forgeries_are_each_found() -> None:
     chance = random.Random(7)
     for _ in range(100):
         row, other = chance.sample(range(1, 21), 2)
-        forgeries: list[tuple[str, tuple[object, ...]]] = [
+        forgeries: list[tuple[str, tuple[int | str, ...]]] = [
             ("UPDATE audit_auditentry SET actor = %s WHERE sequence = %s", ("you", row)),
             ("UPDATE audit_auditentry SET reason = %s WHERE sequence = %s", ("none", row)),
             ("UPDATE audit_auditentry SET after = %s WHERE sequence = %s", ('{"x": 9}', row)),

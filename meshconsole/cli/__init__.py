@@ -1,0 +1,1 @@
+"""meshctl: the console at a terminal, over REST alone."""
