@@ -60,7 +60,7 @@ class Channel:
         self.error = ""
         """Why the console or this side ended the stream."""
         self.heard = False
-        """Whether the console has said anything that was understood."""
+        """Whether the console treated us as a member: a push, a receipt or a certificate came."""
 
     async def run(self) -> None:
         """Serve until the connection ends."""
@@ -93,7 +93,7 @@ class Channel:
         except codec.InvalidFrame as error:
             await self._unreadable(frame, str(error))
             return
-        self.heard = True
+        self.heard = self.heard or isinstance(message, Push | Receipt | Cert)
         match message:
             case Push():
                 await self._send(self._intake.take(message))

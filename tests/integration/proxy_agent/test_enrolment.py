@@ -108,6 +108,22 @@ async def test_a_burnt_token_is_not_offered_again_but_a_new_one_is(
     assert len(console.joins) == 2
 
 
+async def test_an_identity_that_the_console_refuses_is_replaced_once_a_new_token_is_there(
+    member: Member, console: ScriptedConsole, root: MeshRoot
+) -> None:
+    member.start()
+    stream, _ = await console.stream()
+    await stream.send(Refused(code="identity", msg="Enrol this one."))
+    await stream.socket.close()
+    stream, _ = await console.stream()
+    assert len(console.joins) == 1, "the same token is not tried twice"
+    member.token_file.write_text(root.token("another-secret-of-the-tests"))
+    await stream.send(Refused(code="identity", msg="Enrol this one."))
+    await stream.socket.close()
+    await console.stream()
+    assert len(console.joins) == 2
+
+
 async def test_a_door_that_asks_for_time_is_given_it_and_the_same_token_again(
     member: Member, console: ScriptedConsole
 ) -> None:

@@ -6,9 +6,11 @@ import stat
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from proxy import store as store_module
+from proxy.contract.reports import EdgeWindow
 from proxy.contract.session import Ack, Receipt, Report
 from tests.harness.authority import MeshRoot
 from tests.harness.console import ScriptedConsole, stock, whole_push
@@ -190,3 +192,40 @@ async def test_an_event_is_sent_at_once_and_not_with_the_next_tick(
     report = await stream.expect(Report)
     assert [event.subject.instance for event in report.events] == ["s1"]
     assert report.up == []
+
+
+async def test_another_console_is_tried_when_one_does_not_answer(
+    member: Member, console: ScriptedConsole
+) -> None:
+    dead = "wss://127.0.0.1:1"
+    member.settings = msgspec.structs.replace(
+        member.settings, console=(dead, console.url), enrol=(dead, console.door)
+    )
+    member.begin_anew()
+    member.start()
+    await console.stream()
+    assert member.agent.status()["console"] == console.url
+
+
+async def test_a_backlog_comes_in_order_and_then_the_present(
+    member: Member, console: ScriptedConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.reporter.TICK_SECONDS", 3600.0)
+    outbox = member.agent._outbox
+    for at in range(200):
+        window = EdgeWindow(side="out", app="a", unit="u", group="g", interface="i", requests=at)
+        outbox.add(at * 10.0, at * 10.0 + 1, [window])
+    monkeypatch.setattr("proxy.channel.REPORTS_PER_SECOND", 10_000.0)
+    member.start()
+    stream, _ = await console.stream()
+    numbers: list[int] = []
+    while len(numbers) < 200:
+        report = await stream.expect(Report)
+        numbers.append(report.seq)
+        await stream.send(Receipt(seq=report.seq))
+    assert numbers == list(range(1, 201))
+
+    async def forgotten() -> bool:
+        return len(outbox) == 0
+
+    await eventually_async(forgotten)
