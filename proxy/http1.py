@@ -56,7 +56,7 @@ _ABSOLUTE = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE | re.DOTALL).ful
 _DIGITS = re.compile(rb"[0-9]{1,18}").fullmatch
 _TOKEN_LIST = re.compile(rb"[ \t]*,[ \t]*").split
 _IS_TOKEN = re.compile(_TOKEN + rb"+").fullmatch
-_OTHER_VERSION = re.compile(_TOKEN + rb"+ [\x21-\x7e]+ HTTP/[0-9](?:\.[0-9])?").fullmatch
+_OTHER_VERSION = re.compile(_TOKEN + rb"+ [\x21-\x7e]+ HTTP/(?!1\.[01])[0-9](?:\.[0-9])?").fullmatch
 _IDLE_HINT = re.compile(rb"timeout=([0-9]{1,6})").search
 _NOT_FOR_CONNECTION = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"content-encoding", b"content-type"}
@@ -319,7 +319,8 @@ def framing_of(length: int) -> bytes:
 
 def bare_line_end(part: bytes) -> bool:
     """Does a head that is not complete yet hold a line end that can never become right?"""
-    return part.count(b"\n") != part.count(b"\r\n") or b"\r" in part[:-1].replace(b"\r\n", b"")
+    rest = part.replace(b"\r\n", b"")
+    return b"\n" in rest or b"\r" in rest[:-1]
 
 
 def _bad_request(head: bytes) -> BadMessage:
