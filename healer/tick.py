@@ -1,0 +1,49 @@
+"""One round: every due row of every room is moved on once, by whoever wins it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from django.db import DatabaseError
+
+from meshconsole.healing import services as healing
+from meshconsole.live import services as live
+
+logger = logging.getLogger(__name__)
+
+Step = tuple[str, Callable[[datetime], int]]
+
+ADVANCE: tuple[Step, ...] = (
+    ("anomalies lapsed", lambda now: healing.anomalies_lapse(now=now)),
+    ("anomalies told", lambda now: healing.anomalies_publish(now=now)),
+)
+PRUNE: tuple[Step, ...] = (
+    ("evidence pruned", lambda now: healing.evidence_prune(now=now)),
+    ("events pruned", lambda now: live.events_prune(now)),
+)
+
+
+def advance(*, now: datetime) -> dict[str, int]:
+    """Do what is due at `now`; returns how many rows each step moved."""
+    return _run(ADVANCE, now)
+
+
+def prune(*, now: datetime) -> dict[str, int]:
+    """Forget what is old at `now`; returns how many rows went."""
+    return _run(PRUNE, now)
+
+
+def _run(steps: Iterable[Step], now: datetime) -> dict[str, int]:
+    """Run each step; one that fails is heard of and does not keep the others from running."""
+    moved = {}
+    for name, step in steps:
+        try:
+            moved[name] = step(now)
+        except DatabaseError:
+            logger.exception("step failed", extra={"step": name})
+            continue
+        if moved[name]:
+            logger.info(name, extra={"count": moved[name]})
+    return moved
