@@ -43,6 +43,8 @@ class Environment(BaseSettings):
     enrol_port: int = Field(default=9444, ge=0, le=65535)
     secure_cookies: bool = False
     """Set when people reach the console by https: Secure cookies, HSTS, redirect to https."""
+    demo: bool = False
+    """Set by the demo: pages say that this mesh is one."""
     log_level: str = "INFO"
 
     def state_folder(self) -> Path:
@@ -104,8 +106,8 @@ def postgres(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", parts.hostname or ""),
         "PORT": str(parts.port or ""),
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,
+        # Under ASGI each request has its own thread, whose connection nobody would use again.
+        "CONN_MAX_AGE": 0,
         "OPTIONS": options,
     }
 

@@ -22,6 +22,7 @@ ASGI_APPLICATION = "meshconsole.asgi.application"
 MESH_REDIS_URL = ENV.redis_address()
 MESH_KEK_FILE = ENV.kek_path()
 MESH_TRUST_DOMAIN = ENV.trust_domain
+MESH_DEMO = ENV.demo
 MESH_DISCOVERY_HOST = ENV.discovery_host
 MESH_DISCOVERY_PORT = ENV.discovery_port
 MESH_ENROL_PORT = ENV.enrol_port

@@ -9,6 +9,8 @@ from meshconsole.audit import api, views
 app_name = "audit"
 urlpatterns: list[URLPattern] = [
     path("audit/", views.entries, name="entries"),
+    path("audit/export.csv", views.export_csv, name="export_csv"),
+    path("audit/export.jsonl", views.export_lines, name="export_lines"),
     path("applications/<str:name>/audit/", views.application_entries, name="application_entries"),
 ]
 api_urlpatterns: list[URLPattern] = [

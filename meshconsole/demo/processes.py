@@ -16,8 +16,8 @@ from meshconsole.demo.ports import HOST
 from meshconsole.demo.service.apps import interfaces_of
 from meshconsole.demo.state import State
 
-LOAD_RATE = 60.0
-"""Requests per second at the entrance: enough to see, light enough for a small machine."""
+SIDECAR_STOP_SECONDS = 1.0
+"""The load has ended before them, so there is nothing to drain but idle connections."""
 _PYTHON = sys.executable
 
 # Stopped from the highest phase to the lowest: load first, the store last.
@@ -45,6 +45,7 @@ class Cast:
             "MESH_DISCOVERY_HOST": HOST,
             "MESH_DISCOVERY_PORT": str(doors.discovery),
             "MESH_ENROL_PORT": str(doors.enrol),
+            "MESH_DEMO": "true",
             "PYTHONUNBUFFERED": "1",
             "DJANGO_SETTINGS_MODULE": "meshconsole.settings",
         }
@@ -101,6 +102,7 @@ class Cast:
             ports=(place.app_port,),
             phase=_MESH,
             ready=lambda: serves(place.app_port, "/_health"),
+            stop_seconds=SIDECAR_STOP_SECONDS,
         )  # fmt: skip
 
     def sidecar(self, place: Place) -> Child:
@@ -128,6 +130,7 @@ class Cast:
             phase=_MESH,
             prepare=lambda: self._mint(place),
             ready=lambda: serves(place.admin, "/readyz"),
+            stop_seconds=SIDECAR_STOP_SECONDS,
         )  # fmt: skip
 
     def load(self, entrances: list[Place], rate: float) -> Child:

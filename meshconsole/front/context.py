@@ -80,7 +80,7 @@ def _chrome(request: HttpRequest) -> Chrome:
     encrypted, degraded = encrypted_now()
     return Chrome(
         mesh=settings.MESH_TRUST_DOMAIN,
-        is_demo=bool(getattr(settings, "MESH_DEMO", False)),
+        is_demo=settings.MESH_DEMO,
         encrypted=encrypted,
         degraded=degraded,
         cursor=cursor_now(),

@@ -24,7 +24,8 @@ from meshconsole.telemetry.views import mini_graph
 
 MINUTES = 5
 SERIES_MINUTES = 15
-FEED_ROWS = 9
+FEED_ROWS = 7
+BUSIEST_ROWS = 8
 _BARS = 30
 
 
@@ -52,6 +53,7 @@ def _facts() -> dict[str, Any]:
         "steering": _steering(now),
         "healing": _healing(now),
         "mini": mini_graph(MINUTES),
+        "busiest": (live(lambda: telemetry.applications(minutes=MINUTES)) or [])[:BUSIEST_ROWS],
         "anomalies": Anomaly.objects.order_by("-last_at", "-id")[:FEED_ROWS],
     }
 

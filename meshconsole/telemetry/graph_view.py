@@ -27,7 +27,18 @@ class Arrow(msgspec.Struct, frozen=True):
     x: float
     y: float
     look: str
-    is_plain: bool
+    lock: str
+    lock_look: str
+
+    @property
+    def is_plain(self) -> bool:
+        """Nothing on it was encrypted."""
+        return self.lock == "lock-open"
+
+    @property
+    def lock_word(self) -> str:
+        """The padlock in words."""
+        return f"{percent(self.edge.figures.encrypted_ratio)} encrypted"
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -133,6 +144,7 @@ def _arrow(edge: GraphEdge, begin: Spot, end: Spot, labels: dict[str, str]) -> A
     x2, y2 = end.x + (NODE_WIDTH if back else 0), end.y + NODE_HEIGHT / 2
     sign = -1 if back else 1
     bend = max(40.0, abs(x2 - x1) / 2)
+    lock, lock_look = lock_of(edge.figures)
     tip = f"M{x2:.0f} {y2:.0f}l{-8 * sign} -4.5v9z"
     curve = (
         f"M{x1:.0f} {y1:.0f}C{x1 + sign * bend:.0f} {y1:.0f} "
@@ -147,5 +159,6 @@ def _arrow(edge: GraphEdge, begin: Spot, end: Spot, labels: dict[str, str]) -> A
         x=round((x1 + x2) / 2, 1),
         y=round((y1 + y2) / 2, 1),
         look=look_of(edge.figures),
-        is_plain=edge.figures.encrypted_ratio <= 0.0005,
+        lock=lock,
+        lock_look=lock_look,
     )

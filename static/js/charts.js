@@ -13,10 +13,10 @@ function painted(figure) {
       return { ...trace, line: { ...trace.line, color: line }, fillcolor: line.replace("rgb(", "rgba(").replace(")", ", 0.12)") };
     }),
     layout: {
-      margin: { l: 52, r: 14, t: 8, b: 30 }, height: 260, hovermode: "x unified", showlegend: figure.data.length > 1,
+      margin: { l: 52, r: 14, t: 8, b: 34 }, height: 260, hovermode: "x unified", showlegend: figure.data.length > 1,
       legend: { orientation: "h", y: 1.14, x: 0, font }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font,
       hoverlabel: { bgcolor: color("surface"), bordercolor: color("line"), font: { ...font, color: color("ink") } },
-      xaxis: { ...axis, type: "date", showgrid: false },
+      xaxis: { ...axis, type: "date", tickformat: "%H:%M", hoverformat: "%H:%M:%S UTC", showgrid: false },
       yaxis: { ...axis, ...figure.layout.yaxis, title: { ...figure.layout.yaxis.title, font }, nticks: 5 },
       transition: { duration: calm.matches ? 0 : 150 },
     },

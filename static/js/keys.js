@@ -14,9 +14,16 @@ function move(step) {
   const at = all.findIndex((row) => row.classList.contains("is-cursor"));
   const next = all[Math.min(all.length - 1, Math.max(0, at + step))] ?? all[0];
   for (const row of all) row.classList.toggle("is-cursor", row === next);
+  cursorId = next.id;
   (next.matches("a") ? next : next.querySelector("a"))?.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
 }
+
+// A region that refreshed itself has lost the cursor: put it back on the row of the same id.
+let cursorId = "";
+document.addEventListener("htmx:after:swap", () => {
+  if (cursorId) document.getElementById(cursorId)?.classList.add("is-cursor");
+});
 
 const actions = {
   j: () => move(1),

@@ -65,14 +65,14 @@ function refreshAll() {
 }
 
 function take(message) {
-  if (Array.isArray(message.events)) message.events.forEach(dispatch);
-  else if (message.topic) dispatch(message);
+  if (message.topic) dispatch(message);
+  message.results?.forEach(dispatch);
   if (message.cursor !== undefined) cursor = Math.max(cursor, Number(message.cursor));
   if (message.degraded !== undefined) {
     isDegraded = Boolean(message.degraded);
     show("live");
   }
-  if (message.reset || message.type === "reset") refreshAll();
+  if (message.reset === true || message.type === "reset") refreshAll();
 }
 
 async function poll() {

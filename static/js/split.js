@@ -1,5 +1,6 @@
 // The split editor: weights that always sum to 100, drawn while they are moved.
 
+const LABEL_PERCENT = 14;
 const form = () => document.getElementById("split-form");
 const numbers = () => [...form().querySelectorAll("input[type=number]")];
 const clamp = (value) => Math.min(100, Math.max(0, Math.round(Number(value) || 0)));
@@ -31,6 +32,9 @@ function draw() {
     const bar = document.querySelector(`#split-next rect[data-group="${CSS.escape(number.dataset.group)}"]`);
     bar?.setAttribute("x", `${from}%`);
     bar?.setAttribute("width", `${value}%`);
+    const label = document.querySelector(`#split-next text[data-label="${CSS.escape(number.dataset.group)}"]`);
+    label?.setAttribute("x", `${from + value / 2}%`);
+    if (label) label.textContent = value >= LABEL_PERCENT ? `${number.dataset.group} ${value}%` : "";
     from += value;
   }
   const isWhole = Math.abs(sum - 100) < 0.005;

@@ -12,6 +12,7 @@ register = template.Library()
 
 WIDTH, HEIGHT = 120, 24
 _TOP, _BOTTOM = 2, 23
+LABEL_PERCENT = 14
 
 
 @register.simple_tag
@@ -69,7 +70,7 @@ def split_bar(split: Mapping[str, float], extra: str = "", element_id: str = "")
     words = ", ".join(f"{group} {percent:g}%" for group, percent in split.items())
     return format_html(
         '<svg class="split-bar {}" id="{}" role="img" aria-label="{}" '
-        'preserveAspectRatio="none"><rect width="100%" height="100%" class="fill-rest"/>{}</svg>',
+        'preserveAspectRatio="none"><rect width="100%" height="100%" class="fill-rest"/>{}{}</svg>',
         extra,
         element_id or "split-" + "-".join(split),
         words,
@@ -77,6 +78,19 @@ def split_bar(split: Mapping[str, float], extra: str = "", element_id: str = "")
             "",
             '<rect data-group="{}" class="fill-{}" x="{}%" width="{}%" height="100%"/>',
             rects,
+        ),
+        "" if "thin" in extra else _labels(rects),
+    )
+
+
+def _labels(rects: list[tuple[str, int, float, float]]) -> SafeString:
+    """The words inside of a bar that is tall enough; a part that is too narrow says nothing."""
+    return format_html_join(
+        "",
+        '<text data-label="{}" x="{}%" y="50%">{}</text>',
+        (
+            (group, begin + width / 2, f"{group} {width:g}%" if width >= LABEL_PERCENT else "")
+            for group, _, begin, width in rects
         ),
     )
 

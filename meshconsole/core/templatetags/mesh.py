@@ -179,7 +179,7 @@ def millis(seconds: Figure) -> str:
     if seconds is None or seconds == "":
         return NONE
     if seconds >= 1:
-        return f"{seconds:.2f} s"
+        return f"{seconds:.2f}".rstrip("0").rstrip(".") + " s"
     value = seconds * 1000
     return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
 
