@@ -1,0 +1,109 @@
+"""The router finds an application by its Host and a group by its rule."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+
+from proxy.contract.snapshot import Endpoint, Route, Rule, Service, Share, Snapshot
+from proxy.current import Choice, Current
+from proxy.errors import Refusal
+from proxy.http1 import Request, parse_request
+from proxy.steering.router import HOSTS_LIMIT, Router
+
+
+def _request(host: str, *lines: str) -> Request:
+    more = "".join(f"{line}\r\n" for line in lines)
+    return parse_request(f"GET / HTTP/1.1\r\nHost: {host}\r\n{more}\r\n".encode())
+
+
+def _snapshot(
+    *rules: Rule, groups: tuple[str, ...] = ("one", "two"), routed: bool = True
+) -> Snapshot:
+    service = Service(
+        name="Stock_1",
+        endpoints=(
+            Endpoint(id="a", addr="127.0.0.1:1", group="one", unit="u"),
+            Endpoint(id="b", addr="127.0.0.1:2", group="one", unit="u"),
+        ),
+        groups=groups,
+    )
+    route = {"Stock_1": Route(name="Stock_1", version=1, rules=rules)} if routed else {}
+    return Snapshot(service={"Stock_1": service}, route=route)
+
+
+def _rule(on_empty: Literal["fail", "origin"] = "fail", **shares: float) -> Rule:
+    split = tuple(Share(group=group, percent=percent) for group, percent in shares.items())
+    return Rule(id="r", split=split, on_empty=on_empty)
+
+
+def _choose(snapshot: Snapshot, request: Request, trace: bytes = b"t") -> Choice:
+    current = Current()
+    current.swap(snapshot, 1)
+    return Router(current).choose(request, trace)
+
+
+@pytest.mark.parametrize(
+    "host", ["Stock_1", "stock_1", "STOCK_1:80", "stock_1.mesh", "Stock_1.mesh:8080", "stock_1."]
+)
+def test_an_application_is_found_by_its_name_however_it_is_spelled(host: str) -> None:
+    assert _choose(_snapshot(routed=False), _request(host)).target.service.name == "Stock_1"
+
+
+@pytest.mark.parametrize("host", ["stock", "stock_1.other", "[::1]", "127.0.0.1"])
+def test_a_stranger_has_no_route(host: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        _choose(_snapshot(), _request(host))
+    assert (refusal.value.status, refusal.value.flag) == (404, "NR")
+
+
+def test_without_a_route_every_endpoint_may_answer() -> None:
+    assert len(_choose(_snapshot(routed=False), _request("stock_1")).members) == 2
+
+
+def test_an_empty_group_fails_unless_the_rule_says_origin() -> None:
+    with pytest.raises(Refusal) as refusal:
+        _choose(_snapshot(_rule(two=100)), _request("stock_1"))
+    assert (refusal.value.status, refusal.value.flag) == (503, "UH")
+    chosen = _choose(_snapshot(_rule("origin", two=100)), _request("stock_1"))
+    assert len(chosen.members) == 2
+
+
+def test_a_sticky_key_decides_before_the_trace() -> None:
+    service = Service(
+        name="stock",
+        endpoints=(
+            Endpoint(id="a", addr="127.0.0.1:1", group="one", unit="u"),
+            Endpoint(id="b", addr="127.0.0.1:2", group="two", unit="u"),
+        ),
+        groups=("one", "two"),
+    )
+    route = Route(name="stock", version=1, rules=(_rule(one=50, two=50),))
+    current = Current()
+    current.swap(Snapshot(service={"stock": service}, route={"stock": route}), 1)
+    router = Router(current)
+    sticky = _request("stock", "x-mesh-sticky: user-1")
+    traces = [b"%032x" % n for n in range(50)]
+    assert len({router.choose(sticky, trace).group for trace in traces}) == 1
+    plain = _request("stock")
+    assert {router.choose(plain, trace).group for trace in traces} == {"one", "two"}
+
+
+def test_a_swap_is_seen_by_the_next_request() -> None:
+    current = Current()
+    current.swap(_snapshot(_rule(one=100)), 1)
+    router = Router(current)
+    assert router.choose(_request("stock_1"), b"t").group == "one"
+    current.swap(Snapshot(), 2)
+    with pytest.raises(Refusal):
+        router.choose(_request("stock_1"), b"t")
+
+
+def test_spellings_of_host_that_are_remembered_are_bounded() -> None:
+    current = Current()
+    current.swap(_snapshot(routed=False), 1)
+    router = Router(current)
+    for port in range(HOSTS_LIMIT + 10):
+        router.choose(_request(f"stock_1:{port}"), b"t")
+    assert len(router._plans) <= HOSTS_LIMIT
