@@ -26,6 +26,8 @@ class Child(msgspec.Struct, frozen=True, kw_only=True):
     env: Mapping[str, str] = {}
     phase: int = 0
     """Children of a higher phase are stopped first."""
+    stop_seconds: float = 5.0
+    """Killed when it has not ended this long after SIGTERM."""
     prepare: Callable[[], Awaitable[None]] | None = None
     """Run before each start, such as handing over a fresh join token."""
     ready: Callable[[], Awaitable[bool]] | None = None

@@ -14,8 +14,8 @@ from proxy.aio import cancelled, spawn
 BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 STEADY_SECONDS = 20.0
 """Having run this long, a child that ends is restarted as if for the first time."""
-STOP_SECONDS = 5.0
-"""A child that has not ended this long after SIGTERM is killed."""
+KILLED_SECONDS = 5.0
+"""A killed child has ended within this time."""
 READY_PAUSE_SECONDS = 0.05
 LOG_LIMIT_BYTES = 20 * 1024 * 1024
 LOG_CHECK_SECONDS = 15.0
@@ -35,13 +35,11 @@ class Supervisor:
         say: Callable[[str], None],
         on_change: Callable[[], None] = lambda: None,
         backoff_seconds: tuple[float, ...] = BACKOFF_SECONDS,
-        stop_seconds: float = STOP_SECONDS,
     ) -> None:
         self._logs = logs
         self._say = say
         self._on_change = on_change
         self._backoff = backoff_seconds
-        self._stop_seconds = stop_seconds
         self._running: dict[str, Process] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._logs_task: asyncio.Task[None] | None = None
@@ -72,11 +70,12 @@ class Supervisor:
             for process in ending:
                 process.terminate()
             keepers = [self._keepers[each.child.name] for each in ending]
-            _, late = await asyncio.wait(keepers, timeout=self._stop_seconds)
+            patience = max(each.child.stop_seconds for each in ending)
+            _, late = await asyncio.wait(keepers, timeout=patience)
             if late:
                 for process in ending:
                     process.signal(signal.SIGKILL)
-                await asyncio.wait(keepers, timeout=self._stop_seconds)
+                await asyncio.wait(keepers, timeout=KILLED_SECONDS)
         for keeper in list(self._keepers.values()):
             await cancelled(keeper)
 

@@ -98,8 +98,9 @@ async def test_stopping_ends_every_child_the_highest_phase_first(tmp_path: Path)
 
 
 async def test_a_child_that_will_not_end_is_killed(tmp_path: Path) -> None:
-    keep = Supervisor(tmp_path, say=lambda line: None, stop_seconds=0.1)
-    await keep.start([child("stubborn", STUBBORN)])
+    keep = Supervisor(tmp_path, say=lambda line: None)
+    stubborn = Child(name="stubborn", argv=(sys.executable, "-c", STUBBORN), stop_seconds=0.1)
+    await keep.start([stubborn])
     await up(tmp_path, "stubborn")
     pid = keep.processes[0].pid
     await keep.stop()
