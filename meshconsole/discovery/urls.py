@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from meshconsole.discovery import views
+from meshconsole.discovery import api, views
 
 app_name = "discovery"
 urlpatterns: list[URLPattern] = [
     path("sidecars/", views.sidecars, name="sidecars"),
     path("sidecars/table/", views.sidecars_table, name="sidecars_table"),
 ]
-api_urlpatterns: list[URLPattern] = []
+api_urlpatterns: list[URLPattern] = [
+    path("sidecars", api.SidecarsView.as_view(), name="sidecars"),
+]

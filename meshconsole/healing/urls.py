@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from meshconsole.healing import views
+from meshconsole.healing import api, views
 
 app_name = "healing"
 urlpatterns: list[URLPattern] = [
@@ -12,4 +12,7 @@ urlpatterns: list[URLPattern] = [
     path("feed/rows/", views.feed_rows, name="feed_rows"),
     path("feed/<int:pk>/", views.anomaly, name="anomaly"),
 ]
-api_urlpatterns: list[URLPattern] = []
+api_urlpatterns: list[URLPattern] = [
+    path("anomalies", api.AnomaliesView.as_view(), name="anomalies"),
+    path("anomaly-reports", api.AnomalyReportsView.as_view(), name="anomaly_reports"),
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from meshconsole.steering import views
+from meshconsole.steering import api, views
 
 app_name = "steering"
 urlpatterns: list[URLPattern] = [
@@ -18,4 +18,10 @@ urlpatterns: list[URLPattern] = [
     path("routes/<str:app>/changed/", views.route_changed, name="route_changed"),
     path("applications/<str:name>/routes/", views.application_routes, name="application_routes"),
 ]
-api_urlpatterns: list[URLPattern] = []
+api_urlpatterns: list[URLPattern] = [
+    path("routes", api.RoutesView.as_view(), name="routes"),
+    path("routes/<str:app>", api.RouteView.as_view(), name="route"),
+    path("routes/<str:app>/preview", api.RoutePreviewView.as_view(), name="route_preview"),
+    path("routes/<str:app>/revert", api.RouteRevertView.as_view(), name="route_revert"),
+    path("routes/<str:app>/versions", api.RouteVersionsView.as_view(), name="route_versions"),
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from meshconsole.telemetry import views
+from meshconsole.telemetry import api, views
 
 app_name = "telemetry"
 urlpatterns: list[URLPattern] = [
@@ -17,4 +17,7 @@ urlpatterns: list[URLPattern] = [
         name="application_traffic_figures",
     ),
 ]
-api_urlpatterns: list[URLPattern] = []
+api_urlpatterns: list[URLPattern] = [
+    path("topology", api.TopologyView.as_view(), name="topology"),
+    path("telemetry/<str:kind>", api.TrafficView.as_view(), name="telemetry"),
+]
