@@ -39,6 +39,7 @@ REASONS = {
     505: b"HTTP Version Not Supported",
 }
 
+_SLASH = ord("/")
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 FIELDS = rb"((?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+)\r\n"
 _REQUEST = re.compile(
@@ -47,76 +48,83 @@ _REQUEST = re.compile(
 _RESPONSE = re.compile(
     rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*+))?\r\n" + FIELDS
 ).fullmatch
-_SPECIAL = re.compile(
-    rb"\r\n(host|content-length|transfer-encoding|connection|keep-alive|proxy-connection"
-    rb"|te|trailer|upgrade|expect|http2-settings):([^\r]*)"
-).finditer
+_OF_THIS_HOP = (
+    rb"(c(?:ontent-length|onnection)|keep-alive|proxy-connection|t(?:ransfer-encoding|railer|e)"
+    rb"|upgrade"
+)
+_IN_REQUEST = re.compile(rb"\r\n" + _OF_THIS_HOP + rb"|host|expect|http2-settings):([^\r]*)").search
+_IN_RESPONSE = re.compile(rb"\r\n" + _OF_THIS_HOP + rb"):([^\r]*)").search
 _HOST = re.compile(rb"(?:[a-z0-9._~%-]+|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?").fullmatch
 _ABSOLUTE = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE | re.DOTALL).fullmatch
-_DIGITS = re.compile(rb"[0-9]{1,18}").fullmatch
 _TOKEN_LIST = re.compile(rb"[ \t]*,[ \t]*").split
 _IS_TOKEN = re.compile(_TOKEN + rb"+").fullmatch
 _OTHER_VERSION = re.compile(_TOKEN + rb"+ [\x21-\x7e]+ HTTP/(?!1\.[01])[0-9](?:\.[0-9])?").fullmatch
 _IDLE_HINT = re.compile(rb"timeout=([0-9]{1,6})").search
+_ORDINARY = (b"keep-alive", b"close")
 _NOT_FOR_CONNECTION = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"content-encoding", b"content-type"}
 )
 
 
 class Head:
-    """What requests and answers have in common once their lines are read."""
+    """What requests and answers have in common once their lines are read.
 
-    __slots__ = (
-        "connection", "expect", "fields", "host", "idle_hint", "length", "lower", "minor", "raw",
-        "upgrade",
-    )  # fmt: skip
+    Most heads say little that matters here, so what they do not say is left to the class.
+    """
 
-    def __init__(self, minor: int, lines: bytes) -> None:
+    host: bytes | None = None
+    length: int | None = None
+    """Bytes of body, or CHUNKED, or UNTIL_CLOSE; None is unsaid."""
+    connection = b""
+    upgrade = b""
+    expect = b""
+    idle_hint = 0
+    """Seconds after which the peer says it will close an idle connection; 0 is unsaid."""
+
+    def __init__(
+        self, minor: bool, lines: bytes, special: Callable[[bytes, int], re.Match[bytes] | None]
+    ) -> None:
         self.minor = minor
-        """1 for HTTP/1.1, 0 for HTTP/1.0."""
+        """True for HTTP/1.1, False for HTTP/1.0."""
         self.raw = lines
         """CRLF, then every header line as it came."""
-        self.lower = lines.lower()
-        self.host: bytes | None = None
-        self.length: int | None = None
-        """Bytes of body, or CHUNKED, or UNTIL_CLOSE."""
-        self.connection = b""
-        self.upgrade = b""
-        self.expect = b""
-        self.idle_hint = 0
-        """Seconds after which the peer says it will close an idle connection; 0 is unsaid."""
-        self.fields = self._read()
+        self.lower = lower = lines.lower()
+        if lower.count(b"\n") > FIELDS_LIMIT + 1:
+            raise BadMessage(f"More than {FIELDS_LIMIT} header lines.", 431)
+        drops = []
+        found = special(lower, 0)
+        while found:
+            name, value = found.groups()
+            if _ON[name](self, value.strip()):
+                drops.append(found.span())
+            found = special(lower, found.end())
+        if self.connection and self.connection not in _ORDINARY:
+            drops = sorted(drops + self._named_by_connection())
+        self.fields = _without(lines, drops) if drops else lines[2:]
         """Header lines that may travel on: nothing of this hop, nothing that frames the body."""
 
     def value(self, name: bytes) -> bytes | None:
         """The value of a header by its lower-case name; None without one, the first of many."""
-        at = self.lower.find(b"\r\n" + name + b":")
+        return self.after(b"\r\n%b:" % name)
+
+    def after(self, needle: bytes) -> bytes | None:
+        """The same, where the name is given as `CRLF name colon`."""
+        at = self.lower.find(needle)
         if at < 0:
             return None
-        begins = at + len(name) + 3
-        return self.raw[begins : self.raw.index(b"\r", begins)].strip(b" \t")
+        begins = at + len(needle)
+        return self.raw[begins : self.raw.index(b"\r", begins)].strip()
 
     @property
     def keep_alive(self) -> bool:
         """Does the sender mean to use the connection again?"""
-        if self.connection:
-            tokens = _TOKEN_LIST(self.connection)
-            return b"close" not in tokens and (self.minor == 1 or b"keep-alive" in tokens)
-        return self.minor == 1
-
-    def _read(self) -> bytes:
-        lower = self.lower
-        if lower.count(b"\r\n") > FIELDS_LIMIT + 1:
-            raise BadMessage(f"More than {FIELDS_LIMIT} header lines.", 431)
-        drops = [
-            special.span()
-            for special in _SPECIAL(lower)
-            if _ON[special[1]](self, special[2].strip(b" \t"))
-        ]
-        if self.connection and self.connection not in (b"keep-alive", b"close"):
-            drops += self._named_by_connection()
-        lines = self.raw[2:]
-        return _without(lines, drops) if drops else lines
+        connection = self.connection
+        if not connection:
+            return self.minor
+        if connection in _ORDINARY:
+            return connection == b"keep-alive"
+        tokens = _TOKEN_LIST(connection)
+        return b"close" not in tokens and (self.minor or b"keep-alive" in tokens)
 
     def _named_by_connection(self) -> list[tuple[int, int]]:
         spans = []
@@ -145,7 +153,7 @@ class Head:
         """One, and digits."""
         if self.length is not None:
             raise BadMessage("The length of the body is said twice.")
-        if not _DIGITS(value):
+        if not value.isdigit() or len(value) > 18:
             raise BadMessage("Content-Length is not a number.")
         self.length = int(value)
         return True
@@ -176,7 +184,7 @@ class Head:
         return True
 
     def on_expect(self, value: bytes) -> bool:
-        """Travels on: the upstream says whether it wants the body."""
+        """Travels on: it is the upstream's to say whether it wants the body."""
         self.expect = value
         return False
 
@@ -204,20 +212,14 @@ _ON: dict[bytes, Callable[[Head, bytes], bool]] = {
 class Request(Head):
     """A request's head."""
 
-    __slots__ = ("method", "said_length", "target")
-
-    def __init__(self, method: bytes, target: bytes, minor: int, lines: bytes) -> None:
-        super().__init__(minor, lines)
+    def __init__(self, method: bytes, target: bytes, minor: bool, lines: bytes) -> None:
+        Head.__init__(self, minor, lines, _IN_REQUEST)
         self.method = method
         self.target = target
-        self.said_length = self.length is not None
-        """`Content-Length: 0` is passed on: some servers want one with every POST."""
-        if self.length is None:
-            self.length = 0
-        if target[0] != 47:
+        if target[0] != _SLASH:
             self._other_form()
-        if self.host is None and minor:
-            raise BadMessage("There is no Host.")
+        if self.host is None:
+            self._without_host()
         if self.expect and self.expect != b"100-continue":
             raise BadMessage("Expect is not understood.", 417)
 
@@ -226,6 +228,11 @@ class Request(Head):
         """The target without its query."""
         end = self.target.find(b"?")
         return self.target if end < 0 else self.target[:end]
+
+    def _without_host(self) -> None:
+        if self.minor:
+            raise BadMessage("There is no Host.")
+        self.fields += b"Host:\r\n"
 
     def _other_form(self) -> None:
         if self.method == b"CONNECT" or (self.target == b"*" and self.method == b"OPTIONS"):
@@ -245,10 +252,8 @@ class Request(Head):
 class Response(Head):
     """An answer's head, read in the light of the request's method."""
 
-    __slots__ = ("reason", "status")
-
-    def __init__(self, status: int, reason: bytes, minor: int, lines: bytes) -> None:
-        super().__init__(minor, lines)
+    def __init__(self, status: int, reason: bytes, minor: bool, lines: bytes) -> None:
+        Head.__init__(self, minor, lines, _IN_RESPONSE)
         self.status = status
         self.reason = reason
         if status == 101:
@@ -282,10 +287,7 @@ def parse_response(head: bytes) -> Response:
 def request_bytes(request: Request, more: bytes = b"") -> bytes:
     """The head as this proxy says it upstream, always HTTP/1.1; `more` are whole lines."""
     length = request.length
-    if length == 0 or length is None:
-        framing = b"content-length: 0\r\n" if request.said_length else b""
-    else:
-        framing = framing_of(length)
+    framing = b"" if length is None else framing_of(length)
     return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (
         request.method, request.target, request.fields, framing, more
     )  # fmt: skip
@@ -331,11 +333,11 @@ def _bad_request(head: bytes) -> BadMessage:
 
 
 def _without(lines: bytes, spans: list[tuple[int, int]]) -> bytes:
-    kept = []
-    at = 0
-    for begin, end in sorted(spans):
-        if begin >= at:
-            kept.append(lines[at:begin])
-            at = end
-    kept.append(lines[at:])
-    return b"".join(kept)
+    """The lines but those at `spans`, which are in order and begin at the CRLF before a line."""
+    kept = b""
+    at = 2
+    for begin, end in spans:
+        if begin + 2 >= at:
+            kept += lines[at : begin + 2]
+            at = end + 2
+    return kept + lines[at:]

@@ -36,53 +36,47 @@ ATTEMPTS = 3
 """Connections tried for one request, at most."""
 CLOSE = b"connection: close\r\n"
 KEEP_ALIVE = b"connection: keep-alive\r\n"
-TRACEPARENT = b"traceparent"
+TRACEPARENT = b"\r\ntraceparent:"
 
 
 class Exchange:
     """One request and its answer."""
 
-    __slots__ = (
-        "attempts", "began", "bytes_in", "bytes_out", "caller", "choice", "chunked", "connection",
-        "error", "flag", "is_open", "keep_alive", "listener", "member", "method", "over", "request",
-        "request_sent", "reused", "status", "trace_id", "tried", "tried_at",
-    )  # fmt: skip
+    # What most requests never change is left to the class: it saves a microsecond on each.
+    choice: Choice | None = None
+    member: Member | None = None
+    connection: Upstream | None = None
+    tried: tuple[Member, ...] = ()
+    attempts = 0
+    is_open = False
+    """Is an attempt under way, and counted as in flight?"""
+    reused = False
+    request_sent = False
+    """Is the whole request written, body and all?"""
+    status = 0
+    """What the caller was told; 0 until its answer begins."""
+    chunked = False
+    keep_alive = True
+    bytes_in = 0
+    bytes_out = 0
+    flag = ""
+    error: ErrorClass | None = None
+    over = False
+    trace_id = b""
 
-    def __init__(
-        self, listener: Listener, caller: Downstream, request: Request, now: float
-    ) -> None:
+    def __init__(self, listener: Listener, caller: Downstream, request: Request, now: float):
         self.listener = listener
         self.caller = caller
         self.request = request
         self.method = request.method
         self.began = self.tried_at = now
-        self.choice: Choice | None = None
-        self.member: Member | None = None
-        self.connection: Upstream | None = None
-        self.tried: tuple[Member, ...] = ()
-        self.attempts = 0
-        self.reused = False
-        self.request_sent = False
-        """Is the whole request written, body and all?"""
-        self.status = 0
-        """What the caller was told; 0 until its answer begins."""
-        self.chunked = False
-        self.keep_alive = True
-        self.bytes_in = 0
-        self.bytes_out = 0
-        self.flag = ""
-        self.error: ErrorClass | None = None
-        self.is_open = False
-        """Is an attempt under way, and counted as in flight?"""
-        self.over = False
-        self.trace_id = b""
 
     # choose, pick, send
 
     def begin(self) -> None:
         """Find out who may answer, and try one."""
         request = self.request
-        traceparent = request.value(TRACEPARENT)
+        traceparent = request.after(TRACEPARENT)
         if traceparent is None:
             self._new_trace()
         else:
@@ -264,9 +258,9 @@ class Exchange:
         request = self.request
         self.keep_alive = (
             self.keep_alive
-            and request.keep_alive
             and self.request_sent
             and not self.listener.draining
+            and request.keep_alive
         )
         if request.minor:
             return b"" if self.keep_alive else CLOSE

@@ -227,7 +227,7 @@ class Upstream(asyncio.Protocol):
     def is_usable(self, now: float, repeatable: bool) -> bool:
         """May a request start on this idle connection, or would its peer close under it?"""
         idle = now - self.idle_since
-        if self.transport.is_closing() or idle > self.member.idle_seconds:
+        if idle > self.member.idle_seconds or self.transport.is_closing():
             return False
         return repeatable or (idle < UNSAFE_IDLE_SECONDS and not self._is_gone())
 

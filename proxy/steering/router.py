@@ -17,7 +17,7 @@ from proxy.http1 import Request
 
 BUCKETS = 10_000
 """A hundredth of a percent is the finest share."""
-STICKY = b"x-mesh-sticky"
+STICKY = b"\r\nx-mesh-sticky:"
 HOSTS_LIMIT = 4096
 """Spellings of Host remembered; strangers' Hosts are not."""
 
@@ -52,7 +52,7 @@ class Router:
         if plan.split is None:
             choice = plan.target.everyone
         else:
-            choice = plan.split.choose(request.value(STICKY) or trace_id)
+            choice = plan.split.choose(request.after(STICKY) or trace_id)
         if not choice.schedule:
             raise no_endpoint(plan.target.service.name, choice.group)
         return choice
