@@ -13,9 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from meshconsole.core.answers import schema_of
 from meshconsole.core.errors import NotFound
 from meshconsole.telemetry import selectors
-from meshconsole.telemetry.topology import GroupBy
+from meshconsole.telemetry.topology import Graph, GroupBy
 
 MINUTES = OpenApiParameter("minutes", int, description="Of traffic to look back at, 1 to 60 (5).")
 APPLICATION = OpenApiParameter("application", str)
@@ -28,7 +29,7 @@ class TopologyView(APIView):
 
     @extend_schema(
         operation_id="topology_get",
-        responses=OpenApiTypes.OBJECT,
+        responses=schema_of(Graph),
         parameters=[MINUTES, APPLICATION, OpenApiParameter("by", str, enum=_GROUPINGS)],
     )
     def get(self, request: Request) -> Response:

@@ -15,7 +15,6 @@ GroupBy = Literal["application", "unit", "group"]
 Level = Literal["application", "unit", "group", "units_only"]
 NODES_LIMIT = 200
 EDGES_LIMIT = 600
-OUTSIDE = "outside"
 
 _COARSER: dict[Level, Level | None] = {
     "group": "application",
@@ -75,7 +74,10 @@ class _Place(msgspec.Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        return "/".join((self.kind, self.app, self.unit, self.group)).rstrip("/")
+        """Its name; no name has brackets or slashes in it."""
+        if self.kind in ("outside", "other"):
+            return f"({self.kind})"
+        return "/".join(part for part in (self.app, self.group, self.unit) if part)
 
     @property
     def label(self) -> str:
