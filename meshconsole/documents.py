@@ -25,8 +25,9 @@ from meshconsole.core.documents import (
 )
 from meshconsole.core.problems import MEDIA_TYPE
 from meshconsole.inventory.documents import KINDS as INVENTORY
+from meshconsole.steering.documents import KINDS as STEERING
 
-KINDS: tuple[Kind[Any], ...] = (*INVENTORY,)
+KINDS: tuple[Kind[Any], ...] = (*INVENTORY, *STEERING)
 """In the order in which they are applied: what is named comes before what names it."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -24,17 +24,8 @@ from meshconsole.steering.split import (
 )
 from meshconsole.telemetry import selectors as telemetry
 from meshconsole.telemetry.figures import GroupTraffic
-from proxy.contract.snapshot import Rule, Share
 
 PREVIEW_MINUTES = 5
-
-
-class RouteInForce(msgspec.Struct, frozen=True, kw_only=True):
-    """A route as the compiler takes it."""
-
-    app: str
-    version: int
-    rules: tuple[Rule, ...]
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,61 +84,51 @@ class RouteRow(msgspec.Struct, frozen=True, kw_only=True):
     updated_by: str
 
 
-def routes_in_force() -> list[RouteInForce]:
-    """Every route, by application, in one query."""
-    rows = Route.objects.order_by("application__name").values_list(
-        "application__name", "version", "split"
-    )
-    return [
-        RouteInForce(app=app, version=version, rules=(rule_of(split),))
-        for app, version, split in rows
-    ]
-
-
-def rule_of(split: Mapping[str, float]) -> Rule:
-    """The one rule of a split; groups that get nothing are left out."""
-    shares = (
-        Share(group=group, percent=float(percent))
-        for group, percent in sorted(split.items())
-        if percent > 0
-    )
-    return Rule(id="split", split=tuple(shares))
-
-
 def route_for(app: str) -> Route | None:
     """The route of an application; None without one, NotFound without the application."""
     route = Route.objects.select_related("application").filter(application__name=app).first()
     if route is None and not Application.objects.filter(name=app).exists():
-        raise NotFound(f"There is no application {app[:80]!r}.")
+        raise unknown_application(app)
     return route
 
 
-def route_list() -> list[RouteRow]:
-    """Every application with its groups and its route, in three queries."""
+def route_list(
+    ids: Collection[int] | None = None, *, names: Collection[str] | None = None
+) -> list[RouteRow]:
+    """Applications with their groups and routes, by name, in four queries; all by default."""
+    apps = Application.objects.order_by("name")
+    if ids is not None:
+        apps = apps.filter(pk__in=ids)
+    if names is not None:
+        apps = apps.filter(name__in=names)
     latest = RouteVersion.objects.filter(route=OuterRef("pk")).order_by("-version")
     routes = {
         route.application_id: route
-        for route in Route.objects.annotate(actor=Subquery(latest.values("actor")[:1]))
+        for route in Route.objects.filter(application__in=apps).annotate(
+            actor=Subquery(latest.values("actor")[:1])
+        )
     }
     groups: dict[int, list[str]] = {}
-    for app_id, name in Group.objects.values_list("application_id", "name").order_by("name"):
+    named = Group.objects.filter(application__in=apps).order_by("name")
+    for app_id, name in named.values_list("application_id", "name"):
         groups.setdefault(app_id, []).append(name)
-    serving = _serving_by_application()
-    rows = []
-    for app_id, name in Application.objects.order_by("name").values_list("pk", "name"):
-        route = routes.get(app_id)
-        rows.append(
-            RouteRow(
-                app=name,
-                version=route.version if route else 0,
-                split=route.split if route else {},
-                groups=tuple(groups.get(app_id, ())),
-                serving=serving.get(app_id, {}),
-                updated_at=route.updated_at if route else None,
-                updated_by=route.actor if route else "",
-            )
-        )
-    return rows
+    serving = _serving_by_application(apps)
+    return [
+        _route_row(name, routes.get(app_id), groups.get(app_id, ()), serving.get(app_id, {}))
+        for app_id, name in apps.values_list("pk", "name")
+    ]
+
+
+def _route_row(app: str, route: Any, groups: Sequence[str], serving: dict[str, int]) -> RouteRow:
+    return RouteRow(
+        app=app,
+        version=route.version if route else 0,
+        split=route.split if route else {},
+        groups=tuple(groups),
+        serving=serving,
+        updated_at=route.updated_at if route else None,
+        updated_by=route.actor if route else "",
+    )
 
 
 def version_list(app: str) -> QuerySet[RouteVersion]:
@@ -173,15 +154,15 @@ def route_state(app: str, route: Route | None) -> dict[str, Any]:
 
 def target_of(app: str) -> Target:
     """The groups of an application and who serves in them; NotFound."""
-    found = Application.objects.filter(name=app).values_list("pk", flat=True).first()
-    if found is None:
-        raise NotFound(f"There is no application {app[:80]!r}.")
-    groups = Group.objects.filter(application_id=found).order_by("name")
-    return Target(
-        app=app,
-        groups=tuple(groups.values_list("name", flat=True)),
-        serving=_serving_by_application(found).get(found, {}),
-    )
+    found = route_list(names=[app])
+    if not found:
+        raise unknown_application(app)
+    return Target(app=app, groups=found[0].groups, serving=found[0].serving)
+
+
+def unknown_application(app: str) -> NotFound:
+    """The error for a name that no application has."""
+    return NotFound(f"There is no application {app[:80]!r}.")
 
 
 def split_preview(*, app: str, split: Mapping[str, Any], now: float | None = None) -> Preview:
@@ -275,11 +256,13 @@ def _sidecar_count() -> int:
     return Instance.objects.open().filter(source=Source.SIDECAR).count()
 
 
-def _serving_by_application(app_id: int | None = None) -> dict[int, dict[str, int]]:
-    rows = Instance.objects.filter(state=InstanceState.SERVING)
-    if app_id is not None:
-        rows = rows.filter(application_id=app_id)
-    counted = rows.values("application_id", "group__name").annotate(n=Count("pk")).order_by()
+def _serving_by_application(apps: QuerySet[Application]) -> dict[int, dict[str, int]]:
+    counted = (
+        Instance.objects.filter(state=InstanceState.SERVING, application__in=apps)
+        .values("application_id", "group__name")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
     found: dict[int, dict[str, int]] = {}
     for row in counted:
         found.setdefault(row["application_id"], {})[row["group__name"]] = row["n"]

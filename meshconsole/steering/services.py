@@ -15,7 +15,7 @@ from meshconsole.core.errors import Conflict, FieldFault, Invalid, NotFound
 from meshconsole.inventory.models import Application
 from meshconsole.live.publish import publish_on_commit
 from meshconsole.steering.models import Route, RouteVersion
-from meshconsole.steering.selectors import Target, route_state, target_of
+from meshconsole.steering.selectors import route_state, target_of, unknown_application
 from meshconsole.steering.split import (
     Finding,
     Split,
@@ -75,32 +75,6 @@ def route_revert(
         )
 
 
-def route_remove(*, application: str, actor: str, reason: str = "") -> bool:
-    """Take a route away, with its versions; False when there is none.
-
-    For documents only: callers then use every endpoint of the application.
-    """
-    with transaction.atomic():
-        route = Route.objects.filter(application__name=application).first()
-        if route is None:
-            return False
-        before = _content(route.version, route.split)
-        route.delete()
-        number = revision.bump()
-        audit_record(
-            actor=actor,
-            verb="route_remove",
-            object=f"route:{application}",
-            before=before,
-            after=None,
-            reason=reason,
-        )
-        publish_on_commit(
-            topic="routes", kind="removed", ref=application, data={"revision": number}
-        )
-        return True
-
-
 def checked_split(*, app: str, split: Mapping[str, Any], force: bool = False) -> Split:
     """The split in its one form; raises Invalid when a finding blocks it.
 
@@ -108,7 +82,7 @@ def checked_split(*, app: str, split: Mapping[str, Any], force: bool = False) ->
     """
     findings = shape_findings(split)
     if not findings:
-        target: Target = target_of(app)
+        target = target_of(app)
         findings = group_findings(split, app=app, groups=target.groups, serving=target.serving)
     refused = [f for f in findings if f.severity == "block" or not force]
     if refused:
@@ -206,7 +180,7 @@ def _write_down(
 def _application(name: str) -> Application:
     app = Application.objects.filter(name=name).first()
     if app is None:
-        raise NotFound(f"There is no application {name[:80]!r}.")
+        raise unknown_application(name)
     return app
 
 
