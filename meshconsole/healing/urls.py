@@ -14,5 +14,8 @@ urlpatterns: list[URLPattern] = [
 ]
 api_urlpatterns: list[URLPattern] = [
     path("anomalies", api.AnomaliesView.as_view(), name="anomalies"),
+    path("anomalies/facets", api.FacetsView.as_view(), name="anomaly_facets"),
+    path("anomalies/<int:pk>", api.AnomalyView.as_view(), name="anomaly"),
     path("anomaly-reports", api.AnomalyReportsView.as_view(), name="anomaly_reports"),
+    path("anomaly-quarantine", api.QuarantineView.as_view(), name="anomaly_quarantine"),
 ]

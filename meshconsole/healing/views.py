@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from meshconsole.core.pages import page_of, search_of
-from meshconsole.healing.models import Anomaly
-from meshconsole.healing.states import AnomalyState
+from meshconsole.healing import selectors
 
-FACET_ROWS = 8
 REPORT_ROWS = 100
-_FIELDS = {
-    "state": "state",
-    "application": "subject_app",
-    "unit": "subject_unit",
-    "rule": "rule",
-}
 
 
 @require_safe
@@ -38,10 +29,10 @@ def feed_rows(request: HttpRequest) -> HttpResponse:
 @require_safe
 def anomaly(request: HttpRequest, pk: int) -> HttpResponse:
     """One anomaly: who saw what, and the samples they kept."""
-    found = get_object_or_404(Anomaly, pk=pk)
+    found = selectors.anomaly_get(pk)
     context = {
         "anomaly": found,
-        "testimonies": found.testimonies.order_by("-said_at"),
+        "testimonies": found.testimonies.all(),
         "reports": found.reports.order_by("-window_end", "-id")[:REPORT_ROWS],
         "report_rows": REPORT_ROWS,
     }
@@ -49,47 +40,31 @@ def anomaly(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _feed(request: HttpRequest) -> dict[str, Any]:
-    picked = {name: search_of(request, name) for name in _FIELDS}
+    picked = {name: search_of(request, name) for name in selectors.FACETS}
     text = search_of(request)
-    rows = Anomaly.objects.order_by("-last_at", "-id")
-    if text:
-        rows = rows.filter(Q(subject_instance__icontains=text) | Q(subject_address__icontains=text))
+    facets = selectors.anomaly_facets(picked, text=text).facets
     return {
-        "page": page_of(_narrowed(rows, picked), request),
-        "facets": [_facet(request, rows, picked, name) for name in _FIELDS],
+        "page": page_of(selectors.anomaly_list(picked, text=text), request),
+        "facets": [_facet(request, facet, picked[facet.name]) for facet in facets],
         "picked": picked,
         "q": text,
         "is_filtered": bool(text or any(picked.values())),
-        "open_count": Anomaly.objects.filter(state=AnomalyState.OPEN).count(),
+        "open_count": selectors.anomaly_open_count(),
     }
 
 
-def _narrowed(rows: QuerySet[Anomaly], picked: dict[str, str]) -> QuerySet[Anomaly]:
-    return rows.filter(**{_FIELDS[name]: value for name, value in picked.items() if value})
-
-
-def _facet(
-    request: HttpRequest, rows: QuerySet[Anomaly], picked: dict[str, str], name: str
-) -> dict[str, Any]:
-    """The values of one facet with their counts under all the other facets."""
-    others = {other: value for other, value in picked.items() if other != name}
-    counted = (
-        _narrowed(rows, others)
-        .order_by()
-        .values_list(_FIELDS[name])
-        .annotate(n=Count("pk"))
-        .order_by("-n", _FIELDS[name])[:FACET_ROWS]
-    )
+def _facet(request: HttpRequest, facet: selectors.Facet, current: str) -> dict[str, Any]:
+    """One facet with the address that each of its values leads to."""
     return {
-        "name": name,
+        "name": facet.name,
         "values": [
             {
-                "value": value,
-                "count": count,
-                "is_current": value == picked[name],
-                "query": _query(request, name, "" if value == picked[name] else value),
+                "value": each.value,
+                "count": each.count,
+                "is_current": each.value == current,
+                "query": _query(request, facet.name, "" if each.value == current else each.value),
             }
-            for value, count in counted
+            for each in facet.values
         ],
     }
 
