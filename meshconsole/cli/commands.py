@@ -143,12 +143,7 @@ def weights_set(
     """Set the percent of every group; they sum to 100."""
     with _told(), _console() as console:
         split = _shares(shares)
-        try:
-            tag = console.ask("GET", f"routes/{application}").headers.get("ETag", "*")
-        except Refused as refused:
-            if refused.problem.get("status") != 404:
-                raise
-            tag = '"0"'
+        tag = console.ask("GET", f"routes/{application}").headers["ETag"]
         answer = console.ask(
             "PUT",
             f"routes/{application}",

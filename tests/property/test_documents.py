@@ -53,6 +53,10 @@ def meshes(draw: st.DrawFn) -> str:
                 address=f"10.0.0.1:{draw(st.integers(1, 65535))}",
             )
         )
+    for app in draw(st.lists(st.sampled_from(apps), unique=True)):
+        percents = [draw(st.integers(0, 9)) for _ in groups[app][1:]]
+        split = dict(zip(groups[app], [100 - sum(percents), *percents], strict=True))
+        documents.append(_document("Route", app, {}, split=split))
     return yaml.safe_dump_all(draw(st.permutations(documents)), allow_unicode=True)
 
 

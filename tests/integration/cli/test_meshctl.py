@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from click.testing import Result
 from django.contrib.auth.models import User
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from meshconsole.cli.commands import app
 from tests.conftest import PASSWORD
@@ -101,6 +100,20 @@ def test_documents_go_round(signed_in: Run, tmp_path: Path) -> None:
     broken = signed_in("apply", "-f", "-", text="apiVersion: meshconsole.io/v1\nkind: Pod\n")
     assert broken.exit_code == 2
     assert "/metadata" in broken.stderr
+
+
+def test_weights_are_set_from_what_was_read(signed_in: Run) -> None:
+    an_instance("order-1")
+    an_instance("order-2", group="Group_2")
+    done = signed_in("weights", "set", "order", "Group_1=75", "Group_2=25", "--reason", "try it")
+    assert done.exit_code == 0, done.output
+    assert "Group_2: 25" in signed_in("weights", "get", "order").stdout
+    assert "Group_1" in signed_in("get", "routes").stdout
+    assert "try it" in signed_in("describe", "route", "order").stdout
+    wrong = signed_in("weights", "set", "order", "Group_1=75")
+    assert wrong.exit_code == 2
+    assert "100" in wrong.stderr
+    assert "GROUP=PERCENT" in signed_in("weights", "set", "order", "Group_1").stderr
 
 
 def test_check_gives_one_line_each(signed_in: Run) -> None:

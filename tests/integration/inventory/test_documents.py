@@ -27,6 +27,11 @@ metadata: {name: order}
 spec: {tier: critical, groups: [Group_1, Group_2], timeouts: {request_seconds: 3}}
 ---
 apiVersion: meshconsole.io/v1
+kind: Route
+metadata: {name: order}
+spec: {split: {Group_1: 90, Group_2: 10}}
+---
+apiVersion: meshconsole.io/v1
 kind: Unit
 metadata: {name: unit1}
 spec: {kind: region}
@@ -36,24 +41,24 @@ spec: {kind: region}
 def test_documents_make_the_mesh_in_the_order_that_they_need() -> None:
     plan = documents_apply(MESH, actor="git")
     assert plan.applied
-    assert [part.change.outcome for part in plan.planned] == ["created"] * 3
+    assert [part.change.outcome for part in plan.planned] == ["created"] * 4
     row = Instance.objects.named_parts().get()
     assert (row.source, row.state, row.labels) == ("import", "serving", {"rack": "r7"})
     assert row.application.request_timeout_seconds == 3
-    assert AuditEntry.objects.order_by("-sequence")[0].object == "documents:3"
+    assert AuditEntry.objects.order_by("-sequence")[0].object == "documents:4"
 
 
 def test_export_then_apply_is_a_fixed_point() -> None:
     documents_apply(MESH, actor="git")
     before, text = revision.current(), documents_export()
     plan = documents_apply(text, actor="git")
-    assert [part.change.outcome for part in plan.planned] == ["unchanged"] * 3
+    assert [part.change.outcome for part in plan.planned] == ["unchanged"] * 4
     assert (revision.current(), documents_export()) == (before, text)
 
 
 def test_a_dry_run_says_it_all_and_does_nothing() -> None:
     plan = documents_apply(MESH, actor="git", dry_run=True)
-    assert (plan.applied, len(plan.changed())) == (False, 3)
+    assert (plan.applied, len(plan.changed())) == (False, 4)
     assert not Application.objects.exists()
     assert not AuditEntry.objects.exists()
     assert revision.current() == 0
@@ -68,6 +73,7 @@ def test_one_fault_keeps_everything_out() -> None:
         ("Instance", "/spec/application"),
         ("Instance", "/spec/unit"),
         ("Instance", "/spec/group"),
+        ("Route", ""),
     }
     assert not Application.objects.exists()
 
