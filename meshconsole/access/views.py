@@ -31,7 +31,9 @@ class SignIn(LoginView):
         """The same page with the reason, and 429 while throttled."""
         wait = _wait_seconds(self.request, form)
         context: dict[str, Any] = self.get_context_data(form=form, wait_seconds=wait)
-        return self.render_to_response(context, status=429 if wait else 200)
+        return cast(
+            "TemplateResponse", self.render_to_response(context, status=429 if wait else 200)
+        )
 
 
 class SignOut(LogoutView):

@@ -14,9 +14,15 @@ from meshconsole.core.pages import live, page_of, search_of
 from meshconsole.inventory import selectors, sync
 from meshconsole.inventory.models import Source
 
-STATES = ("nacked", "stale", "pending", "offline", "in step")
+STATES: tuple[sync.State, ...] = ("nacked", "stale", "pending", "offline", "in step")
 """Worst first, as they are listed."""
-_LOOKS = {"nacked": "bad", "stale": "warn", "pending": "info", "offline": "idle", "in step": "ok"}
+_LOOKS: dict[sync.State, str] = {
+    "nacked": "bad",
+    "stale": "warn",
+    "pending": "info",
+    "offline": "idle",
+    "in step": "ok",
+}
 
 
 @require_safe

@@ -106,11 +106,11 @@ def instances(request: HttpRequest) -> HttpResponse:
 def instance(request: HttpRequest, name: str) -> HttpResponse:
     """One instance: what it is, what it takes in, what its sidecar holds."""
     found = selectors.instance_get(name)
-    states = live(lambda: sync.sync_states([found])) or [None]
+    states = live(lambda: sync.sync_states([found]))
     context = {
         "instance": found,
         "has_sidecar": found.source == Source.SIDECAR,
-        "sync": states[0],
+        "sync": states[0] if states else None,
         "figures": (_instance_figures() or {}).get(found.instance_id),
         "certificate": Certificate.objects.filter(uri__endswith=f"/instance/{found.instance_id}")
         .order_by("-id")

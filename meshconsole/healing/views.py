@@ -33,7 +33,7 @@ def anomaly(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "anomaly": found,
         "testimonies": found.testimonies.all(),
-        "reports": found.reports.order_by("-window_end", "-id")[:REPORT_ROWS],
+        "reports": selectors.report_list({}, anomaly=pk)[:REPORT_ROWS],
         "report_rows": REPORT_ROWS,
     }
     return render(request, "healing/anomaly.html", context)
@@ -42,35 +42,37 @@ def anomaly(request: HttpRequest, pk: int) -> HttpResponse:
 def _feed(request: HttpRequest) -> dict[str, Any]:
     picked = {name: search_of(request, name) for name in selectors.FACETS}
     text = search_of(request)
-    facets = selectors.anomaly_facets(picked, text=text).facets
     return {
         "page": page_of(selectors.anomaly_list(picked, text=text), request),
-        "facets": [_facet(request, facet, picked[facet.name]) for facet in facets],
+        "facets": _facets(request, picked, text),
         "picked": picked,
         "q": text,
         "is_filtered": bool(text or any(picked.values())),
-        "open_count": selectors.anomaly_open_count(),
     }
 
 
-def _facet(request: HttpRequest, facet: selectors.Facet, current: str) -> dict[str, Any]:
-    """One facet with the address that each of its values leads to."""
-    return {
-        "name": facet.name,
-        "values": [
-            {
-                "value": each.value,
-                "count": each.count,
-                "is_current": each.value == current,
-                "query": _query(request, facet.name, "" if each.value == current else each.value),
-            }
-            for each in facet.values
-        ],
-    }
+def _facets(request: HttpRequest, picked: dict[str, str], text: str) -> list[dict[str, Any]]:
+    """Each value with the address that picks it, or lets it go when it is picked."""
+    return [
+        {
+            "name": facet.name,
+            "values": [
+                {
+                    "value": each.value,
+                    "count": each.count,
+                    "is_current": each.value == picked[facet.name],
+                    "query": _query(
+                        request, facet.name, "" if each.value == picked[facet.name] else each.value
+                    ),
+                }
+                for each in facet.values
+            ],
+        }
+        for facet in selectors.anomaly_facets(picked, text=text).facets
+    ]
 
 
 def _query(request: HttpRequest, name: str, value: str) -> str:
-    """The address with one facet set or cleared, from its first page."""
     query = request.GET.copy()
     query.pop("page", None)
     query[name] = value

@@ -5,6 +5,8 @@ const box = document.getElementById("graph");
 const locks = document.getElementById("graph-locks");
 const SVG = "http://www.w3.org/2000/svg";
 const DETAIL_EDGES = 120;
+// How far from its caller an arrow says its figures: arrows that cross do so further on.
+const WORDS_AT = 78;
 
 const given = () => JSON.parse(document.getElementById("graph-data").dataset.graph);
 
@@ -29,9 +31,9 @@ function style() {
       style: {
         width: "data(width)", "curve-style": "bezier", "control-point-step-size": 60, "line-color": color("line-strong"),
         "target-arrow-color": color("line-strong"), "target-arrow-shape": "triangle", "arrow-scale": 0.9,
-        label: "data(text)", color: color("ink-soft"), "font-family": font, "font-size": 11, "text-wrap": "wrap",
-        "line-height": 1.25, "text-background-color": color("surface"), "text-background-opacity": 0.92,
-        "text-background-padding": 2, "text-margin-y": -21,
+        "source-label": "data(text)", "source-text-offset": WORDS_AT, "source-text-margin-y": -20, color: color("ink-soft"),
+        "font-family": font, "font-size": 11, "text-background-color": color("surface"), "text-background-opacity": 0.92,
+        "text-background-padding": 2,
       },
     },
     ...looks.slice(1, 3).map((look) => ({ selector: `edge[look = '${look}']`, style: { "line-color": color(look), "target-arrow-color": color(look) } })),
@@ -47,7 +49,7 @@ const elements = (graph) => [
 ];
 
 const layout = (animate) => ({
-  name: "dagre", rankDir: "LR", nodeSep: 46, rankSep: 170, edgeSep: 24, padding: 34, fit: true,
+  name: "dagre", rankDir: "LR", nodeSep: 46, rankSep: 200, edgeSep: 24, padding: 34, fit: true,
   animate: animate && !calm.matches, animationDuration: 250,
 });
 
@@ -57,18 +59,26 @@ const cy = window.cytoscape({
 });
 if (cy.zoom() > 1.25) { cy.zoom(1.25); cy.center(); }
 
-/** Padlocks lie over the canvas: real shapes, in the state's colour, at the middle of each edge. */
+function wordsPlace(edge) {
+  const from = edge.sourceEndpoint();
+  const to = edge.targetEndpoint();
+  const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;
+  const part = Math.min(0.5, WORDS_AT / length);
+  return { x: from.x + (to.x - from.x) * part, y: from.y + (to.y - from.y) * part };
+}
+
+/** Padlocks lie over the canvas: real shapes in the state's colour, under the words of each edge. */
 function drawLocks() {
   const edges = cy.edges();
   locks.replaceChildren();
   if (edges.length > DETAIL_EDGES || cy.zoom() < 0.45) return;
   const size = 18 * Math.min(1.2, cy.zoom());
   edges.forEach((edge) => {
-    const middle = edge.midpoint();
+    const place = wordsPlace(edge);
     const pan = cy.pan();
     const use = document.createElementNS(SVG, "use");
-    const x = middle.x * cy.zoom() + pan.x;
-    const y = middle.y * cy.zoom() + pan.y;
+    const x = place.x * cy.zoom() + pan.x;
+    const y = place.y * cy.zoom() + pan.y;
     const disc = document.createElementNS(SVG, "circle");
     disc.setAttribute("cx", x);
     disc.setAttribute("cy", y);

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Response, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -79,6 +79,12 @@ def sign_in(page: Page, console: str, user: str, password: str) -> None:
     page.wait_for_url(f"{console}/")
 
 
+def complain(look: Look, got: Response) -> None:
+    """Say which answer was an error."""
+    if got.status >= 400:
+        print(look.name, got.status, got.url)
+
+
 def shoot(browser: Browser, look: Look, folder: Path, wanted: list[str], login: list[str]) -> None:
     """Every wanted page in one look."""
     console, user, password = login
@@ -89,7 +95,7 @@ def shoot(browser: Browser, look: Look, folder: Path, wanted: list[str], login: 
     page = context.new_page()
     page.on("console", lambda message: print(look.name, message.type, message.text[:300]))
     page.on("pageerror", lambda error: print(look.name, "error", str(error)[:300]))
-    page.on("response", lambda got: got.status >= 400 and print(look.name, got.status, got.url))
+    page.on("response", lambda got: complain(look, got))
     page.goto(f"{console}/login/")
     page.screenshot(path=folder / f"login-{look.name}.png", full_page=True)
     sign_in(page, console, user, password)

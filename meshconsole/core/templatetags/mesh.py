@@ -185,7 +185,7 @@ def millis(seconds: Figure) -> str:
 
 
 @register.filter
-def weight(size: float | None) -> str:
+def weight(size: Figure) -> str:
     """Bytes per second."""
     if size is None or size == "":
         return NONE
