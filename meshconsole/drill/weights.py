@@ -19,7 +19,7 @@ from meshconsole.drill.volley import Volley
 
 ABOUT = "move the split of order many times under counted load; nothing lost, nothing repeated"
 SCALE = Scale(requests=100_000, changes=20, concurrency=24, rate=600.0)
-SPLITS = ((50, 50), (0, 100), (90, 10), (25, 75), (100, 0), (60, 40), (1, 99), (50, 50))
+SPLITS = ((50, 50), (0, 100), (90, 10), (25, 75), (100, 0), (60, 40), (1, 99))
 LAST_SPLIT = (70, 30)
 ACTIVE_P99_MS = 300.0
 SPLIT_POINTS = 3.0
