@@ -61,11 +61,11 @@ class Downstream(asyncio.Protocol):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self._phase == READING_HEAD:
+        if self._phase == READING_HEAD and not self.is_full:
             self._read_head(data)
         elif self._phase == READING_BODY:
             self._read_body(data)
-        elif self._phase == ANSWERING:
+        elif self._phase != LINGERING:
             self._buffer += data
             if len(self._buffer) >= BUFFER_LIMIT:
                 self._hold(_HELD_BY_BUFFER)

@@ -221,6 +221,8 @@ class Exchange:
             framing = framing_of(response.length)
         head = response_bytes(response, framing + self._connection_line())
         self.bytes_out = len(content)
+        if done:
+            self.connection = None  # it may serve somebody else already
         if self.chunked:
             content = chunk(content)
             if done:
@@ -234,6 +236,8 @@ class Exchange:
     def answer_more(self, content: bytes, done: bool) -> None:
         """More content, and perhaps the end of it."""
         self.bytes_out += len(content)
+        if done:
+            self.connection = None  # it may serve somebody else already
         if self.chunked:
             content = chunk(content)
             if done:
@@ -269,7 +273,6 @@ class Exchange:
     # observe
 
     def _answered(self) -> None:
-        self.connection = None
         member = self.member
         if member is not None:
             if self.status < 500:
