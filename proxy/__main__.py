@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import sys
 
 import uvloop
@@ -11,18 +12,29 @@ import uvloop
 from proxy.assembly import Process
 from proxy.settings import InvalidSettings, Settings, parse
 
+FILES_WANTED = 65536
+
 
 def main(argv: list[str]) -> int:
     """The exit status: 0 after a drain, 1 when it cannot serve, 2 for a wrong command line."""
     settings = parse(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("websockets").setLevel(logging.WARNING)
+    _raise_file_limit()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(settings))
     except InvalidSettings as error:
         sys.stderr.write(f"proxy: {error}\n")
         return 1
+
+
+def _raise_file_limit() -> None:
+    """A connection is a file; the usual soft limit of 1024 is far below what is served here."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, FILES_WANTED)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _run(settings: Settings) -> int:

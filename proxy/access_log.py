@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from proxy.aio import spawn
 from proxy.errors import Refusal
+from proxy.settings import InvalidSettings
 
 if TYPE_CHECKING:
     from proxy.http1 import Request
     from proxy.relay import Exchange
+
+logger = logging.getLogger(__name__)
 
 LINES_LIMIT = 20_000
 """Lines kept while the disk is slow; more are dropped and counted."""
@@ -45,6 +50,9 @@ class AccessLog:
         self._listener = listener
         self._lines: list[Line] = []
         self.dropped = 0
+        """Lines that could not be kept or written."""
+        self._failing = False
+        self._writing: asyncio.Task[None] | None = None
         self._encoder = msgspec.json.Encoder()
 
     def add(self, exchange: Exchange, seconds: float) -> None:
@@ -77,14 +85,38 @@ class AccessLog:
             empty = Line(time(), 0.0, None, refusal.status, refusal.flag, 0, 0, "", "", b"", 0)
             self._lines.append(empty)
 
+    def check(self) -> None:
+        """Raises InvalidSettings when the file cannot be written."""
+        try:
+            self._append(b"")
+        except OSError as error:
+            raise InvalidSettings(
+                f"--access-log {self._place} cannot be written ({error.strerror}): "
+                "name a file in a folder that exists, or - for standard output."
+            ) from None
+
+    def write_soon(self) -> None:
+        """Begin to write what is waiting, unless the disk still has to take what was before."""
+        if self._lines and (self._writing is None or self._writing.done()):
+            self._writing = spawn(self.flush(), name="write the access log")
+
     async def flush(self) -> None:
-        """Write what is waiting."""
-        if self._lines:
-            lines, self._lines = self._lines, []
+        """Write what is waiting; a full disk costs lines, never traffic."""
+        lines, self._lines = self._lines, []
+        try:
             await asyncio.to_thread(self._write, lines)
+        except OSError as error:
+            self.dropped += len(lines)
+            if not self._failing:
+                logger.warning("the access log loses lines: %s", error)
+            self._failing = True
+        else:
+            self._failing = False
 
     def _write(self, lines: list[Line]) -> None:
-        text = b"".join(self._encoder.encode(self._fields(line)) + b"\n" for line in lines)
+        self._append(b"".join(self._encoder.encode(self._fields(line)) + b"\n" for line in lines))
+
+    def _append(self, text: bytes) -> None:
         if self._place == "-":
             sys.stdout.buffer.write(text)
             sys.stdout.buffer.flush()

@@ -13,6 +13,7 @@ from typing import Protocol
 from proxy import __version__, aio
 from proxy.access_log import AccessLog
 from proxy.admin import Admin, Door, Doors, Page, json_page, metrics_page
+from proxy.contract.session import Gauges
 from proxy.contract.snapshot import Endpoint, Service
 from proxy.current import Choice, Current, Member, Target
 from proxy.listener import Listener, Unheard
@@ -124,7 +125,7 @@ class Process:
         from proxy.healing.detector import Detector
 
         detector = Detector()
-        agent = Agent(settings, self.current, self.windows, detector)
+        agent = Agent(settings, self.current, self.windows, detector, gauges=self._gauges)
         agent.restore()
         self.control = agent
         own = fixed(
@@ -158,6 +159,16 @@ class Process:
         )
         await self.server.open(inbound, settings.inbound)
         await self.server.open(outbound, settings.outbound)
+
+    def _gauges(self) -> Gauges:
+        """Connections of this sidecar, both directions, by encryption."""
+        plain = tls = 0
+        for listener in self.server.listeners:
+            upstreams = sum(member.opened for member in listener.members())
+            encrypted = sum(caller.encrypted for caller in listener.callers)
+            tls += encrypted + (upstreams if listener.pools.tls else 0)
+            plain += len(listener.callers) - encrypted + (0 if listener.pools.tls else upstreams)
+        return Gauges(plain_conns=plain, tls_conns=tls)
 
     async def _end(self) -> None:
         """Leave so that no request notices: unpublish, announce, drain."""
@@ -202,6 +213,7 @@ class Process:
                     "accepted": listener.accepted,
                     "turned_away": listener.turned_away,
                     "refusals": listener.refusals,
+                    "log_lines_dropped": listener.access_log.dropped if listener.access_log else 0,
                     "endpoints": [_member(member) for member in listener.members()],
                 }
                 for listener in self.server.listeners
@@ -253,7 +265,11 @@ def fixed(
 
 
 def _log(place: str | None, listener: str) -> AccessLog | None:
-    return AccessLog(place, listener) if place else None
+    if not place:
+        return None
+    log = AccessLog(place, listener)
+    log.check()
+    return log
 
 
 def _member(member: Member) -> dict[str, object]:

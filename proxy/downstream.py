@@ -32,8 +32,8 @@ class Downstream(asyncio.Protocol):
     """One connection of a caller."""
 
     __slots__ = (
-        "_body", "_buffer", "_exchange", "_held", "_listener", "_phase", "deadline", "encrypted",
-        "is_full", "transport",
+        "_body", "_buffer", "_exchange", "_held", "_listener", "_phase", "_searched", "deadline",
+        "encrypted", "is_full", "transport",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -42,6 +42,8 @@ class Downstream(asyncio.Protocol):
         self._listener = listener
         self._phase = READING_HEAD
         self._buffer = b""
+        self._searched = 0
+        """Bytes of the buffer in which no head ends."""
         self._body: Reader | None = None
         self._exchange: Exchange | None = None
         self._held = 0
@@ -91,35 +93,36 @@ class Downstream(asyncio.Protocol):
     # requests
 
     def _read_head(self, data: bytes) -> None:
-        known = len(self._buffer)
-        if known:
+        if self._buffer:
             data = self._buffer + data
-        elif data[:2] == b"\r\n":
+        if data[:2] == b"\r\n" and not self._searched:
             data = data[2:]
-        end = data.find(b"\r\n\r\n", max(0, known - 3)) + 4
+        end = data.find(b"\r\n\r\n", self._searched) + 4
         try:
             if end < 4 or end > HEAD_LIMIT:
-                self._head_incomplete(data, known)
+                self._head_incomplete(data)
                 return
             request = parse_request(data if end == len(data) else data[:end])
         except BadMessage as error:
             self._refuse(error)
             return
         self._buffer = data[end:]
+        self._searched = 0
         self._phase = ANSWERING
         if request.length:
             self._body = reader_of(request.length)
         exchange = self._exchange = Exchange(self._listener, self, request, monotonic())
         exchange.begin()
 
-    def _head_incomplete(self, data: bytes, known: int) -> None:
-        if not known:
+    def _head_incomplete(self, data: bytes) -> None:
+        if data and not self._searched:
             self.deadline = monotonic() + self._listener.limits.head_seconds
         if len(data) > HEAD_LIMIT:
             raise BadMessage(f"The head is longer than {HEAD_LIMIT} bytes.", 431)
         if bare_line_end(data):
             raise BadMessage("A line of the head ends in a bare CR or LF.")
         self._buffer = data
+        self._searched = max(0, len(data) - 3)
 
     def begin_body(self) -> bytes:
         """The exchange has a connection: what there is of the body, framed for it."""

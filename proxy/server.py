@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import ssl
 from collections.abc import Collection
 from time import monotonic
@@ -12,6 +13,8 @@ from time import monotonic
 from proxy.downstream import Downstream
 from proxy.listener import Listener
 from proxy.settings import HostPort, InvalidSettings, Limits
+
+logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.2
 """How late a deadline may be noticed: one sweep costs less than a timer per connection."""
@@ -66,10 +69,10 @@ class Server:
             self.late_seconds = now - due
             due = now + TICK_SECONDS
             for listener, _ in self._bound:
-                listener.sweep(now)
-            for listener, _ in self._bound:
-                if listener.access_log is not None:
-                    await listener.access_log.flush()
+                try:
+                    _tick(listener, now)
+                except Exception:
+                    logger.exception("a tick of %s failed", listener.name)
 
     def start_draining(self) -> None:
         """From now on every answer says that its connection ends."""
@@ -93,6 +96,12 @@ class Server:
             if listener.access_log is not None:
                 await listener.access_log.flush()
         return left
+
+
+def _tick(listener: Listener, now: float) -> None:
+    listener.sweep(now)
+    if listener.access_log is not None:
+        listener.access_log.write_soon()
 
 
 def cut_off(callers: Collection[Downstream]) -> int:

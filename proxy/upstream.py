@@ -147,7 +147,7 @@ class Pools:
                 )
         except TimeoutError:
             self._dial_failed(connection, f"no connection within {seconds:g} s")
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             self._dial_failed(connection, reason_of(error))
         else:
             member.dialing -= 1
@@ -333,11 +333,13 @@ class Upstream(asyncio.Protocol):
             self.close()
 
 
-def reason_of(error: OSError) -> str:
+def reason_of(error: OSError | UnicodeError) -> str:
     """An error's own words, without numbers and addresses of this machine."""
     if isinstance(error, ssl.SSLError):
         return f"TLS: {error.reason or error}"
-    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return str(error) or type(error).__name__
 
 
 def _idle_one(member: Member, repeatable: bool) -> Upstream | None:

@@ -441,3 +441,54 @@ def test_windows_say_what_happened_on_the_edge() -> None:
             assert (member.stats.attempts, member.stats.answered) == (2, 2)
 
     run(scene())
+
+
+def test_a_request_that_arrives_just_as_the_one_before_ends_is_its_own() -> None:
+    """More bytes may come between an answer and the turn of what was already waiting."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head, _ = await read_request(reader)
+            writer.write(ok(head.split(b" ")[1]))
+
+    async def scene() -> None:
+        async with origin(serve) as port, relay(port) as stage:
+            reader, writer = await stage.dial()
+            writer.write(b"GET /0 HTTP/1.1\r\nHost: a\r\n\r\n")
+            for turn in range(300):
+                writer.write(b"GET /%d-a HTTP/1.1\r\nHost: a\r\n\r\n" % turn)
+                assert status_of((await read_answer(reader))[0]) == 200
+                writer.write(b"GET /%d-b HTTP/1.1\r\nHost: a\r\n\r\n" % turn)
+                assert status_of((await read_answer(reader))[0]) == 200
+            writer.close()
+
+    run(scene())
+
+
+def test_a_caller_that_sends_and_never_reads_is_not_answered_without_end() -> None:
+    answered = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal answered
+        while True:
+            await read_request(reader)
+            answered += 1
+            writer.write(ok(b"x" * 60_000))
+
+    async def scene() -> None:
+        async with origin(serve) as port, relay(port) as stage:
+            _, writer = await stage.dial()
+            for _ in range(2000):
+                writer.write(GET_BYTES * 10)
+
+            async def stalled() -> bool:
+                now = answered
+                await asyncio.sleep(0.2)
+                return 0 < now == answered
+
+            await eventually_async(stalled, timeout=10)
+            (held,) = stage.listener.callers
+            assert held.transport.get_write_buffer_size() < 1024 * 1024
+            writer.transport.abort()
+
+    run(scene())
