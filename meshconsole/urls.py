@@ -16,6 +16,7 @@ from meshconsole.front import urls as front
 from meshconsole.healing import urls as healing
 from meshconsole.inventory import urls as inventory
 from meshconsole.live import urls as live
+from meshconsole.metrics import metrics
 from meshconsole.steering import urls as steering
 from meshconsole.telemetry import urls as telemetry
 
@@ -28,6 +29,7 @@ _docs = inline_styles(SpectacularSwaggerSplitView.as_view(url_name="api:schema")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *(path("", include((room.urlpatterns, room.app_name))) for room in ROOMS),
+    path("metrics", metrics, name="metrics"),
     path(
         "api/v1/",
         include(

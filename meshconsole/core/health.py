@@ -1,15 +1,13 @@
-"""Is this console alive, ready, and how busy: for probes and for Prometheus."""
+"""Is this console alive and ready: for probes and for Prometheus."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
 
 from meshconsole.core import redis, revision
 
@@ -23,7 +21,7 @@ def livez(request: HttpRequest) -> HttpResponse:
 @login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
     """The database answers; Redis may be down, the console then works degraded."""
-    database = _database_answers()
+    database = database_answers()
     parts = {
         "database": "ok" if database else "down",
         "redis": "degraded" if redis.is_degraded() else "ok",
@@ -34,31 +32,23 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n" if database else "down\n", status=status, content_type="text/plain")
 
 
-@login_not_required
-def metrics(request: HttpRequest) -> HttpResponse:
-    """Read at scrape time; nothing is kept between processes."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector())
-    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return HttpResponse(encode(registry), content_type=content_type)
-
-
-class _Collector:
-    def collect(self) -> Iterable[Metric]:
+def families() -> Iterator[Metric]:
+    """The shared floor for Prometheus: what answers, and the revision."""
+    yield GaugeMetricFamily(
+        "meshconsole_redis_up", "1 when Redis answers.", value=not redis.is_degraded()
+    )
+    database = database_answers()
+    yield GaugeMetricFamily(
+        "meshconsole_database_up", "1 when the database answers.", value=database
+    )
+    if database:
         yield GaugeMetricFamily(
-            "meshconsole_redis_up", "1 when Redis answers.", value=not redis.is_degraded()
+            "meshconsole_revision", "Revision of intent.", value=revision.current()
         )
-        database = _database_answers()
-        yield GaugeMetricFamily(
-            "meshconsole_database_up", "1 when the database answers.", value=database
-        )
-        if database:
-            yield GaugeMetricFamily(
-                "meshconsole_revision", "Revision of intent.", value=revision.current()
-            )
 
 
-def _database_answers() -> bool:
+def database_answers() -> bool:
+    """Does the database answer a trivial question?"""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

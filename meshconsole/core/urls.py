@@ -1,4 +1,4 @@
-"""Addresses of the shared floor: health and metrics, the revision."""
+"""Addresses of the shared floor: health, the revision."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ app_name = "core"
 urlpatterns: list[URLPattern] = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
-    path("metrics", health.metrics, name="metrics"),
 ]
 api_urlpatterns: list[URLPattern] = [
     path("revision", api.RevisionView.as_view(), name="revision"),

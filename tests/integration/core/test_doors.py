@@ -11,6 +11,8 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from meshconsole.asgi import application
+from meshconsole.audit.services import audit_record
+from tests.factories import an_instance
 
 pytestmark = pytest.mark.django_db
 
@@ -31,6 +33,11 @@ def test_metrics_are_read_at_scrape_time(client: Client) -> None:
     text = client.get("/metrics").content.decode()
     assert "meshconsole_redis_up 0.0" in text
     assert "meshconsole_revision 0.0" in text
+    an_instance()
+    audit_record(actor="me", verb="look", object="thing:1")
+    text = client.get("/metrics").content.decode()
+    assert 'meshconsole_instances{destination_app="order",state="serving"} 1.0' in text
+    assert "meshconsole_audit_entries_total 1.0" in text
 
 
 def test_every_answer_is_hardened(client: Client) -> None:
