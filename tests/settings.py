@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 
-os.environ.setdefault("MESH_STATE_DIR", tempfile.mkdtemp(prefix="mesh-tests-"))
+if "MESH_STATE_DIR" not in os.environ:
+    os.environ["MESH_STATE_DIR"] = tempfile.mkdtemp(prefix="mesh-tests-")
+    atexit.register(shutil.rmtree, os.environ["MESH_STATE_DIR"], ignore_errors=True)
 os.environ.setdefault("MESH_SECRET_KEY", "tests-only-" + "0123456789abcdef" * 4)
 os.environ.setdefault("MESH_ALLOWED_HOSTS", "localhost,127.0.0.1,testserver")
 
