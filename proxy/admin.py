@@ -1,4 +1,9 @@
-"""The operator's door, on loopback only: is it alive, what has it seen, what does it hold."""
+"""The operator's door, on loopback only: is it alive, what has it seen, what does it hold.
+
+A browser on the same machine reaches loopback too, on behalf of whatever page it shows. So a
+request that a page sent (it has an Origin), or that came by another name than loopback's (a name
+somebody else points here), is refused.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ import msgspec
 from proxy.errors import BadMessage, Refusal
 from proxy.http1 import HEAD_LIMIT, Request, parse_request, refusal_bytes
 from proxy.server import cannot_listen
-from proxy.settings import HostPort, InvalidSettings
+from proxy.settings import HostPort, InvalidSettings, is_loopback
 
 CONNECTIONS_LIMIT = 64
 PATIENCE_SECONDS = 10.0
@@ -72,6 +77,8 @@ class Admin:
 
     def answer(self, request: Request) -> Page:
         """The page asked for; raises Refusal."""
+        if request.value(b"origin") is not None or not is_local(request.host):
+            raise Refusal(403, "NR", "Ask by a loopback address, and not from a web page.")
         door = self.doors.get(request.path)
         if door is None:
             known = ", ".join(path.decode() for path in self.doors)
@@ -79,6 +86,14 @@ class Admin:
         if request.method != door.method:
             raise Refusal(405, "NR", f"Ask for this page with {door.method.decode()}.")
         return door.page()
+
+
+def is_local(host: bytes | None) -> bool:
+    """Does a Host header name loopback? Without one nothing is claimed."""
+    if not host:
+        return True
+    name = host if host.endswith(b"]") else host.rpartition(b":")[0] or host
+    return is_loopback(name.decode("ascii", "replace").strip("[]"))
 
 
 class _Visitor(asyncio.Protocol):

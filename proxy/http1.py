@@ -27,6 +27,7 @@ UNTIL_CLOSE = -2
 
 REASONS = {
     400: b"Bad Request",
+    403: b"Forbidden",
     404: b"Not Found",
     405: b"Method Not Allowed",
     408: b"Request Timeout",

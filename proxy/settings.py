@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, NoReturn, get_args
 
@@ -147,6 +148,14 @@ def host_port(text: str) -> HostPort:
     return HostPort(host, int(port))
 
 
+def is_loopback(host: str) -> bool:
+    """Is this `localhost` or an address of loopback? Any other name could lead elsewhere."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         sys.stderr.write(f"proxy: {message}\nRun `python -m proxy --help` for every flag.\n")
@@ -276,7 +285,7 @@ def _admin(text: str | None) -> HostPort | None:
     if text is None:
         return None
     admin = host_port(text)
-    if not (admin.host == "localhost" or admin.host == "::1" or admin.host.startswith("127.")):
+    if not is_loopback(admin.host):
         raise InvalidSettings(
             f"--admin {admin} could be reached from outside: use a loopback address, "
             f"such as 127.0.0.1:{admin.port}."
