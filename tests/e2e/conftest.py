@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, StorageState
 
 from meshconsole.demo.launch import Launched
 from tests.e2e.shots import CHROMIUM, chromium, sign_in
@@ -23,10 +23,20 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, demo: Launched) -> StorageState:
+    """The cookies of one sign-in through the form, for every page of the module."""
+    context = browser.new_context()
+    sign_in(context.new_page(), demo.demo.console.rstrip("/"), demo.demo.user, demo.password)
+    cookies = context.storage_state()
+    context.close()
+    return cookies
+
+
 @pytest.fixture
-def page(browser: Browser, demo: Launched) -> Iterator[Page]:
+def page(browser: Browser, demo: Launched, signed_in: StorageState) -> Iterator[Page]:
     """A signed-in page of the demo's console; what the browser complains about fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 850})
+    context = browser.new_context(viewport={"width": 1280, "height": 850}, storage_state=signed_in)
     context.set_default_timeout(TIMEOUT_MS)
     made = context.new_page()
     complaints: list[str] = []
@@ -37,7 +47,7 @@ def page(browser: Browser, demo: Launched) -> Iterator[Page]:
             complaints.append(said.text) if "Content Security Policy" in said.text else None
         ),
     )
-    sign_in(made, demo.demo.console.rstrip("/"), demo.demo.user, demo.password)
+    made.goto(demo.demo.console)
     yield made
     context.close()
     assert complaints == []
