@@ -10,7 +10,8 @@ import sys
 import uvloop
 
 from proxy.assembly import Process
-from proxy.settings import InvalidSettings, Settings, parse
+from proxy.commandline import parse
+from proxy.settings import InvalidSettings, Settings
 
 FILES_WANTED = 65536
 

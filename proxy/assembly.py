@@ -18,10 +18,10 @@ from proxy.contract.snapshot import Endpoint, Service
 from proxy.current import Choice, Current, Member, Target
 from proxy.listener import Listener, Unheard
 from proxy.metrics import exposition
+from proxy.pools import Pools
 from proxy.server import Server
 from proxy.settings import HostPort, MeshSettings, Settings, StandaloneSettings
 from proxy.steering.router import FixedRouter, Router
-from proxy.upstream import Pools
 from proxy.windows import Windows
 
 logger = logging.getLogger("proxy")

@@ -13,8 +13,8 @@ from proxy.contract.snapshot import Endpoint
 from proxy.current import Choice, Member
 from proxy.errors import Refusal
 from proxy.http1 import Request
+from proxy.pools import Pools
 from proxy.settings import Limits
-from proxy.upstream import Pools
 from proxy.windows import Counts, Side, Windows
 
 if TYPE_CHECKING:

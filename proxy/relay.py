@@ -26,7 +26,7 @@ from proxy.http1 import (
     request_bytes,
     response_bytes,
 )
-from proxy.upstream import REPEATABLE, Upstream
+from proxy.upstream import Upstream
 
 if TYPE_CHECKING:
     from proxy.downstream import Downstream
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 """Connections tried for one request, at most."""
+REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 CLOSE = b"connection: close\r\n"
 KEEP_ALIVE = b"connection: keep-alive\r\n"
 TRACEPARENT = b"\r\ntraceparent:"
@@ -69,6 +70,8 @@ class Exchange:
         self.caller = caller
         self.request = request
         self.method = request.method
+        self.can_repeat = request.method in REPEATABLE and not request.length
+        """May it be sent again when nobody knows whether the first was seen?"""
         self.began = self.tried_at = now
 
     # choose, pick, send
@@ -159,8 +162,8 @@ class Exchange:
         member = self.member
         if member is None:
             return
-        can_repeat = self.method in REPEATABLE and not self.request.length
-        if not self.status and self.reused and can_repeat and self.attempts < ATTEMPTS:
+        may_try = self.attempts < ATTEMPTS and not self.status
+        if may_try and self.can_repeat and self.reused:
             self._close_attempt()
             self._again(member, fresh=True)
         elif self.status:

@@ -1,16 +1,12 @@
-"""What a sidecar is told on its command line: alone, or as a member of a mesh."""
+"""What a proxy is told: alone, or as a member of a mesh."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, NoReturn, get_args
+from typing import Literal
 
 import msgspec
-
-from proxy.contract.identity import InvalidIdentity, check_name
 
 Protocol = Literal["auto", "http1", "http2", "tcp"]
 WORKING_PROTOCOLS = ("auto", "http1")
@@ -127,16 +123,6 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
 Settings = StandaloneSettings | MeshSettings
 
 
-def parse(argv: list[str]) -> Settings:
-    """Read a command line; a wrong one ends the process with a sentence and status 2."""
-    parser = _parser()
-    given = parser.parse_args(argv)
-    try:
-        return _mesh(given) if given.console else _standalone(given)
-    except (InvalidSettings, InvalidIdentity) as error:
-        parser.error(str(error))
-
-
 def host_port(text: str) -> HostPort:
     """Read `host:port` or `[v6]:port`; raises InvalidSettings."""
     host, colon, port = text.strip().rpartition(":")
@@ -154,140 +140,3 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"proxy: {message}\nRun `python -m proxy --help` for every flag.\n")
-        raise SystemExit(2)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m proxy",
-        description="The data plane of meshconsole: a stand-alone proxy, or a mesh's sidecar.",
-        allow_abbrev=False,
-    )
-    alone = parser.add_argument_group("stand-alone")
-    alone.add_argument("--listen", metavar="H:P", help="where callers connect")
-    alone.add_argument("--upstream", metavar="H:P[,H:P]", help="where requests go, in turn")
-    alone.add_argument("--listen-tls", metavar="CERT,KEY,CA", help="mutual TLS towards callers")
-    alone.add_argument("--upstream-tls", metavar="CERT,KEY,CA", help="mutual TLS to upstreams")
-    alone.add_argument("--protocol", default="auto", choices=get_args(Protocol))
-    both = parser.add_argument_group("both")
-    both.add_argument("--admin", metavar="H:P", help="loopback only: /livez /stats /metrics ...")
-    both.add_argument("--access-log", metavar="FILE", help="JSON lines; - is standard output")
-    mesh = parser.add_argument_group("sidecar of a mesh")
-    mesh.add_argument("--console", metavar="wss://H:P[,...]", help="the discovery shards")
-    mesh.add_argument("--enrol", metavar="wss://H:P[,...]", help="the enrolment doors")
-    mesh.add_argument("--join-token-file", metavar="F", type=Path)
-    for name in ("app", "unit", "group", "instance"):
-        mesh.add_argument(f"--{name}", metavar="NAME")
-    mesh.add_argument("--inbound", metavar="H:P", help="where callers reach the application")
-    mesh.add_argument("--app-address", metavar="H:P", help="where the application listens")
-    mesh.add_argument("--outbound", metavar="H:P", help="where the application sends its calls")
-    mesh.add_argument("--advertise", metavar="H:P", help="what callers dial, if not --inbound")
-    mesh.add_argument("--state-dir", metavar="D", type=Path)
-    mesh.add_argument(
-        "--interface",
-        metavar="'GET /x/{y}'",
-        action="append",
-        default=[],
-        help="one operation of the application; repeat for each",
-    )
-    return parser
-
-
-def _standalone(given: argparse.Namespace) -> StandaloneSettings:
-    _need(given, "listen", "upstream", why="a stand-alone proxy needs it (or give --console)")
-    if given.protocol not in WORKING_PROTOCOLS:
-        raise InvalidSettings(
-            f"--protocol {given.protocol} is not served yet: "
-            f"use {' or '.join(WORKING_PROTOCOLS)}, both of which serve HTTP/1.1."
-        )
-    return StandaloneSettings(
-        listen=host_port(given.listen),
-        upstream=tuple(host_port(part) for part in _list(given.upstream)),
-        listen_tls=_tls_files("--listen-tls", given.listen_tls),
-        upstream_tls=_tls_files("--upstream-tls", given.upstream_tls),
-        protocol=given.protocol,
-        admin=_admin(given.admin),
-        access_log=given.access_log,
-    )
-
-
-def _mesh(given: argparse.Namespace) -> MeshSettings:
-    names = ("app", "unit", "group", "instance")
-    _need(
-        given, *names, "inbound", "app_address", "outbound", "state_dir",
-        why="a sidecar of a mesh needs it",
-    )  # fmt: skip
-    if given.listen or given.upstream or given.listen_tls or given.upstream_tls:
-        raise InvalidSettings(
-            "--listen and --upstream are for a stand-alone proxy: leave them out with --console."
-        )
-    for name in names:
-        check_name(getattr(given, name))
-    inbound = host_port(given.inbound)
-    if inbound.host in ("0.0.0.0", "::") and not given.advertise:  # noqa: S104
-        raise InvalidSettings(f"Callers cannot dial {inbound}: say what they can with --advertise.")
-    return MeshSettings(
-        console=_urls("--console", given.console),
-        enrol=_urls("--enrol", given.enrol or ""),
-        join_token_file=given.join_token_file,
-        app=given.app,
-        unit=given.unit,
-        group=given.group,
-        instance=given.instance,
-        inbound=inbound,
-        app_address=host_port(given.app_address),
-        outbound=host_port(given.outbound),
-        advertise=host_port(given.advertise) if given.advertise else None,
-        admin=_admin(given.admin),
-        state_dir=given.state_dir,
-        interfaces=tuple(given.interface),
-        access_log=given.access_log,
-    )
-
-
-def _need(given: argparse.Namespace, *names: str, why: str) -> None:
-    for name in names:
-        if not getattr(given, name):
-            raise InvalidSettings(f"Give --{name.replace('_', '-')}: {why}.")
-
-
-def _list(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _urls(flag: str, text: str) -> tuple[str, ...]:
-    urls = tuple(_list(text))
-    for url in urls:
-        if not url.startswith("wss://"):
-            raise InvalidSettings(f"{flag} {url!r} is not a door: write wss://HOST:PORT.")
-    return urls
-
-
-def _tls_files(flag: str, text: str | None) -> TlsFiles | None:
-    if text is None:
-        return None
-    parts = _list(text)
-    if len(parts) != 3:
-        raise InvalidSettings(f"{flag} takes three PEM files: CERT,KEY,CA.")
-    for part in parts:
-        if not Path(part).is_file():
-            raise InvalidSettings(f"{flag}: there is no file {part!r}.")
-    cert, key, ca = (Path(part) for part in parts)
-    return TlsFiles(cert, key, ca)
-
-
-def _admin(text: str | None) -> HostPort | None:
-    if text is None:
-        return None
-    admin = host_port(text)
-    if not is_loopback(admin.host):
-        raise InvalidSettings(
-            f"--admin {admin} could be reached from outside: use a loopback address, "
-            f"such as 127.0.0.1:{admin.port}."
-        )
-    return admin

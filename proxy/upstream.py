@@ -1,35 +1,24 @@
-"""Connections to endpoints: opened when needed, kept while warm, closed before the peer would.
-
-A member's pool is its own slots (`proxy.current.Member`); `Pools` moves connections through them.
-A request that finds none idle waits in line while a connection is opened; whichever comes free
-first, a new one or a used one, goes to the first in line.
-"""
+"""One connection to an endpoint: writes requests, reads answers, tells its exchange."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import select
-import ssl
-from collections.abc import Iterable
-from time import monotonic
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from proxy.aio import spawn
 from proxy.bodies import Endless, Reader, reader_of
 from proxy.current import Member
-from proxy.errors import BadMessage, overflow
+from proxy.errors import BadMessage
 from proxy.http1 import ANSWER_HEAD_LIMIT, Response, bare_line_end, parse_response
-from proxy.settings import Limits
+
+if TYPE_CHECKING:
+    from proxy.pools import Pools
 
 UNSAFE_IDLE_SECONDS = 2.0
 """A request that may not be repeated takes no connection that was idle for longer: application
 servers close theirs after as little as 5 s."""
 INTERIM_LIMIT = 16
 """1xx answers before the real one."""
-REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
-"""Methods that may be sent again when nobody knows whether the first was seen."""
-
 _GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
 
@@ -37,6 +26,8 @@ class Asking(Protocol):
     """What a connection tells the exchange that uses it, or that waits for it."""
 
     method: bytes
+    can_repeat: bool
+    """May the request be sent again when nobody knows whether the first was seen?"""
     request_sent: bool
     """Is the whole request written, body and all?"""
 
@@ -63,106 +54,6 @@ class Asking(Protocol):
 
     def upstream_full(self, full: bool) -> None:
         """The peer reads slower than the caller writes, or has caught up."""
-
-
-class Pools:
-    """The rules by which one listener's relay opens, shares and closes connections."""
-
-    def __init__(self, limits: Limits, tls: ssl.SSLContext | None = None) -> None:
-        self._limits = limits
-        self.tls = tls
-        """Mutual TLS to every endpoint, or None for plaintext."""
-
-    def acquire(self, member: Member, asking: Asking, fresh: bool) -> Upstream | None:
-        """An idle connection, or None: then `asking` waits in line and is told.
-
-        `fresh` takes no idle one. Raises Refusal when the line is full.
-        """
-        if not fresh:
-            connection = _idle_one(member, asking.method in REPEATABLE)
-            if connection is not None:
-                return connection
-        if len(member.waiting) >= self._limits.pool_pending:
-            raise overflow(member.stats.service)
-        member.waiting.append(asking)
-        self._dial_more(member)
-        return None
-
-    def forget(self, member: Member, asking: Asking) -> None:
-        """The exchange no longer waits."""
-        if asking in member.waiting:
-            member.waiting.remove(asking)
-
-    def free(self, connection: Upstream) -> None:
-        """A connection with nothing in flight: to the first in line, or back to the pool."""
-        member = connection.member
-        if member.waiting:
-            cast("Asking", member.waiting.popleft()).send(connection)
-        elif member.retired:
-            connection.close()
-        else:
-            connection.used = True
-            connection.idle_since = monotonic()
-            member.idle.append(connection)
-
-    def ended(self, connection: Upstream) -> None:
-        """A connection is no more."""
-        member = connection.member
-        member.opened -= 1
-        if connection in member.idle:
-            member.idle.remove(connection)
-        self._dial_more(member)
-
-    def sweep(self, members: Iterable[Member], now: float) -> None:
-        """Close what has been idle too long; the longest idle stands first."""
-        for member in members:
-            idle = member.idle
-            while idle and now - cast("Upstream", idle[0]).idle_since > member.idle_seconds:
-                idle.pop(0).close()
-
-    def close(self, members: Iterable[Member]) -> None:
-        """Close every idle connection: this process ends."""
-        for member in members:
-            member.retire()
-
-    def _dial_more(self, member: Member) -> None:
-        while (
-            member.dialing < len(member.waiting) and member.opened < self._limits.pool_connections
-        ):
-            member.dialing += 1
-            member.opened += 1
-            spawn(self._dial(member), name=f"dial {member.endpoint.addr}")
-
-    async def _dial(self, member: Member) -> None:
-        connection = Upstream(self, member)
-        seconds = member.connect_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                await asyncio.get_running_loop().create_connection(
-                    lambda: connection,
-                    member.host,
-                    member.port,
-                    ssl=self.tls,
-                    server_hostname="" if self.tls else None,
-                )
-        except TimeoutError:
-            self._dial_failed(connection, f"no connection within {seconds:g} s")
-        except (OSError, UnicodeError) as error:
-            self._dial_failed(connection, reason_of(error))
-        else:
-            member.dialing -= 1
-            self.free(connection)
-
-    def _dial_failed(self, connection: Upstream, detail: str) -> None:
-        member = connection.member
-        member.dialing -= 1
-        if connection.opened:
-            connection.abort()
-        else:
-            member.opened -= 1
-        if member.waiting:
-            cast("Asking", member.waiting.popleft()).connect_failed(detail)
-        self._dial_more(member)
 
 
 class Upstream(asyncio.Protocol):
@@ -224,12 +115,12 @@ class Upstream(asyncio.Protocol):
         """End it now, whatever is in flight."""
         self.transport.abort()
 
-    def is_usable(self, now: float, repeatable: bool) -> bool:
+    def is_usable(self, now: float, can_repeat: bool) -> bool:
         """May a request start on this idle connection, or would its peer close under it?"""
         idle = now - self.idle_since
         if idle > self.member.idle_seconds or self.transport.is_closing():
             return False
-        return repeatable or (idle < UNSAFE_IDLE_SECONDS and not self._is_gone())
+        return can_repeat or (idle < UNSAFE_IDLE_SECONDS and not self._is_gone())
 
     def _is_gone(self) -> bool:
         if self._poll is None:
@@ -331,23 +222,3 @@ class Upstream(asyncio.Protocol):
             self._pools.free(self)
         else:
             self.close()
-
-
-def reason_of(error: OSError | UnicodeError) -> str:
-    """An error's own words, without numbers and addresses of this machine."""
-    if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or error}"
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)
-    return str(error) or type(error).__name__
-
-
-def _idle_one(member: Member, repeatable: bool) -> Upstream | None:
-    idle = member.idle
-    now = monotonic()
-    while idle:
-        connection = cast("Upstream", idle.pop())
-        if connection.is_usable(now, repeatable):
-            return connection
-        connection.close()
-    return None

@@ -16,10 +16,10 @@ from proxy.contract.reports import ErrorClass
 from proxy.contract.snapshot import Endpoint
 from proxy.current import Choice, Current, Member
 from proxy.listener import Listener
+from proxy.pools import Pools
 from proxy.server import Server
 from proxy.settings import HostPort, Limits
 from proxy.steering.router import FixedRouter, Router
-from proxy.upstream import Pools
 from proxy.windows import Windows
 
 PATIENCE_SECONDS = 15.0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from proxy.admin import Admin, Door, json_page
+from proxy.commandline import parse
 from proxy.errors import Refusal
 from proxy.http1 import parse_request
-from proxy.settings import InvalidSettings, StandaloneSettings, is_loopback, parse
+from proxy.settings import InvalidSettings, StandaloneSettings, is_loopback
 
 
 def _asked(method: str, *lines: str) -> int:

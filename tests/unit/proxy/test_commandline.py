@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.settings import HostPort, MeshSettings, StandaloneSettings, host_port, parse
+from proxy.commandline import parse
+from proxy.settings import HostPort, MeshSettings, StandaloneSettings, host_port
 
 MESH = [
     *("--console", "wss://127.0.0.1:9443,wss://127.0.0.1:9445", "--enrol", "wss://127.0.0.1:9444"),
