@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from typing import cast
+from typing import Self, cast
 
 import msgspec
 
@@ -34,6 +34,13 @@ class Client:
         self._idle: deque[tuple[float, _Line]] = deque(maxlen=None)
         self._keep = idle
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+        await asyncio.sleep(0)  # lets the loop end what was closed
+
     async def call(
         self,
         method: str,
@@ -54,12 +61,14 @@ class Client:
             async with asyncio.timeout(timeout_seconds):
                 line = await self._line()
                 answer = await line.exchange(message, head_only=method == "HEAD")
-        except TimeoutError as error:
+        except BaseException as error:
             if line is not None:
                 line.close()
-            raise CallFailed(f"no answer within {timeout_seconds:g} s") from error
-        except OSError as error:
-            raise CallFailed(str(error)) from error
+            if isinstance(error, TimeoutError):
+                raise CallFailed(f"no answer within {timeout_seconds:g} s") from error
+            if isinstance(error, OSError):
+                raise CallFailed(str(error)) from error
+            raise
         if line.reusable and len(self._idle) < self._keep:
             self._idle.append((asyncio.get_running_loop().time(), line))
         else:

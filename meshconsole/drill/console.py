@@ -20,7 +20,11 @@ class Console:
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, follow_redirects=False)
-        self._sign_in(user, password)
+        try:
+            self._sign_in(user, password)
+        except BaseException:
+            self.close()
+            raise
 
     def get(self, path: str, **query: str | int) -> Any:
         """The JSON at `path`."""

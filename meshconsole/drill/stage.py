@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import urllib.parse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import httpx
 import msgspec
 
+from meshconsole.demo.http_client import Client
 from meshconsole.demo.launch import read_demo
 from meshconsole.demo.service.ledger import unpack_run
 from meshconsole.demo.state import DemoFile, ServiceLine
@@ -43,6 +45,11 @@ class Stage:
     def demo(self) -> DemoFile:
         """`demo.json` as it is now."""
         return read_demo(self._folder)
+
+    def entrance(self) -> Client:
+        """A client of the sample mesh's entrance, to be closed by `async with`."""
+        door = urllib.parse.urlsplit(self.demo.entrance)
+        return Client(str(door.hostname), int(door.port or 80))
 
     def services(self, app: str) -> list[ServiceLine]:
         """The instances of an application."""

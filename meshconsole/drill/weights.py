@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import urllib.parse
 
-from meshconsole.demo.http_client import Client
 from meshconsole.demo.mesh import GROUPS
 from meshconsole.drill.figures import percentile
 from meshconsole.drill.follow import Follower
@@ -32,23 +30,23 @@ def run(stage: Stage, scale: Scale) -> Figures:
 
 async def _run(stage: Stage, scale: Scale) -> Figures:
     name = f"w{secrets.token_hex(4)}"
-    entrance = urllib.parse.urlsplit(stage.demo.entrance)
-    volley = Volley(
-        Client(str(entrance.hostname), int(entrance.port or 80)),
-        run=name,
-        path="/browse",
-        host="gateway",
-        total=scale.requests,
-        rate=scale.rate,
-    )
     stage.say(
         f"About to send {scale.requests} requests as {name}.<number> to {stage.demo.entrance}"
         f"/browse while the split of order changes {scale.changes} times."
     )
     follower = Follower(stage)
-    seconds, settled_at = await asyncio.gather(
-        volley.fire(scale.concurrency), _change(stage, volley, follower, scale)
-    )
+    async with stage.entrance() as entrance:
+        volley = Volley(
+            entrance,
+            run=name,
+            path="/browse",
+            host="gateway",
+            total=scale.requests,
+            rate=scale.rate,
+        )
+        seconds, settled_at = await asyncio.gather(
+            volley.fire(scale.concurrency), _change(stage, volley, follower, scale)
+        )
     return await asyncio.to_thread(_verdict, stage, volley, follower, name, settled_at, seconds)
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 import tempfile
-import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from meshconsole.demo.http_client import Client
 from meshconsole.demo.launch import Launched, launched
 from meshconsole.demo.state import ProcessLine
 from meshconsole.drill.stage import Stage
@@ -50,7 +48,7 @@ def process_of(demo: Launched, name: str) -> ProcessLine:
 def restarted(demo: Launched, name: str, pid: int) -> ProcessLine:
     """Wait until demo.json has a new pid for that child."""
     eventually(
-        lambda: process_of(demo, name).pid != pid,
+        lambda: any(each.name == name and each.pid != pid for each in demo.demo.processes),
         timeout=AGAIN_SECONDS,
         what=f"{name} is started again",
     )
@@ -84,14 +82,12 @@ def counted(stage: Stage, total: int, rate: float, during: Callable[[], None]) -
 
 async def _counted(stage: Stage, total: int, rate: float, during: Callable[[], None]) -> Counted:
     run = f"t{secrets.token_hex(4)}"
-    door = urllib.parse.urlsplit(stage.demo.entrance)
-    client = Client(str(door.hostname), int(door.port or 80))
-    volley = Volley(client, run=run, path="/browse", host="gateway", total=total, rate=rate)
-    firing = spawn(volley.fire(8), name="counted")
-    await volley.reached(total // 10)
-    await asyncio.to_thread(during)
-    await firing
-    client.close()
+    async with stage.entrance() as entrance:
+        volley = Volley(entrance, run=run, path="/browse", host="gateway", total=total, rate=rate)
+        firing = spawn(volley.fire(8), name="counted")
+        await volley.reached(total // 10)
+        await asyncio.to_thread(during)
+        await firing
     counts = stage.counted(stage.services("order"), run, "GET /orders/{id}")
     lost, repeated = counts.judge(range(total))
     return Counted(total, volley.failed, lost, repeated, dict(volley.outcomes))
