@@ -33,8 +33,7 @@ RANGES = ((1, "1m"), (5, "5m"), (15, "15m"), (60, "1h"))
 def minutes_of(request: HttpRequest, default: int = 5) -> int:
     """The span asked for, one of those that are offered."""
     given = request.GET.get("minutes", "")
-    offered = {minutes for minutes, _ in RANGES}
-    return int(given) if given.isdigit() and int(given) in offered else default
+    return next((minutes for minutes, _ in RANGES if str(minutes) == given), default)
 
 
 def ranges(current: int) -> list[Range]:
