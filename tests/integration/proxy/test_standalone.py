@@ -5,113 +5,41 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.harness.wait import eventually
 from tests.integration.proxy.pki import Pki, pki
+from tests.integration.proxy.processes import Origin, Running, free_port, listens, origin_server
 
 __all__ = ["pki"]
-
-Started = Callable[..., "Running"]
-
-
-class Running:
-    """A proxy process and where it listens."""
-
-    def __init__(self, process: subprocess.Popen[bytes], port: int, admin: int) -> None:
-        self.process = process
-        self.port = port
-        self.admin = admin
-
-    def get(self, path: str, *, port: int = 0, method: str = "GET") -> tuple[int, bytes]:
-        with closing(HTTPConnection("127.0.0.1", port or self.port, timeout=10)) as connection:
-            connection.request(method, path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-
-    def ask_admin(self, path: str, method: str = "GET") -> tuple[int, bytes]:
-        return self.get(path, port=self.admin, method=method)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-class _Origin(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    seen: list[str]
-    gate: threading.Event
-
-    def do_GET(self) -> None:
-        self.seen.append(self.path)
-        self.gate.wait(10)
-        body = self.path.encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.do_GET()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
-
-
-class Origin:
-    """A plain HTTP server in a thread that remembers what it saw."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-        self.gate = threading.Event()
-        self.gate.set()
-        handler = type("Handler", (_Origin,), {"seen": self.seen, "gate": self.gate})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.daemon_threads = True
-        self.address = f"127.0.0.1:{self.server.server_address[1]}"
 
 
 @pytest.fixture
 def origin() -> Iterator[Origin]:
-    made = Origin()
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-    thread.join(10)
+    """A server that remembers what it saw."""
+    with origin_server() as made:
+        yield made
 
 
 @contextmanager
 def _proxy(*flags: str) -> Iterator[Running]:
-    port, admin = _free_port(), _free_port()
+    port, admin = free_port(), free_port()
     argv = [
         *(sys.executable, "-m", "proxy", "--listen", f"127.0.0.1:{port}"),
         *("--admin", f"127.0.0.1:{admin}", *flags),
     ]
     process = subprocess.Popen(argv, stderr=subprocess.PIPE)
     try:
-        eventually(lambda: _listens(admin) or process.poll() is not None, timeout=15)
+        eventually(lambda: listens(admin) or process.poll() is not None, timeout=15)
         assert process.poll() is None, process.stderr and process.stderr.read()
         yield Running(process, port, admin)
     finally:
@@ -132,18 +60,13 @@ def _refused(*flags: str) -> tuple[int, str]:
 
 
 def test_requests_go_to_the_upstreams_in_turn(origin: Origin) -> None:
-    other = Origin()
-    thread = threading.Thread(target=other.server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        with _proxy("--upstream", f"{origin.address},{other.address}") as running:
-            for turn in range(6):
-                assert running.get(f"/{turn}") == (200, f"/{turn}".encode())
+    with (
+        origin_server() as other,
+        _proxy("--upstream", f"{origin.address},{other.address}") as running,
+    ):
+        for turn in range(6):
+            assert running.get(f"/{turn}") == (200, f"/{turn}".encode())
         assert len(origin.seen) == len(other.seen) == 3
-    finally:
-        other.server.shutdown()
-        other.server.server_close()
-        thread.join(10)
 
 
 def test_the_admin_door_shows_what_happens(origin: Origin) -> None:
@@ -192,7 +115,7 @@ def test_what_is_in_flight_when_it_is_told_to_stop_is_still_answered(origin: Ori
             thread.start()
         eventually(lambda: len(origin.seen) == 8)
         running.process.send_signal(signal.SIGTERM)
-        eventually(lambda: not _listens(running.port))
+        eventually(lambda: not listens(running.port))
         assert running.process.poll() is None
         origin.gate.set()
         for thread in asking:
