@@ -1,10 +1,10 @@
-"""Reading windows back: one pipelined read, merged over writers, kept for a second."""
+"""Reading windows back: one pipelined read of what may have changed, and sums that roll along."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from meshconsole.core.redis import client
 from meshconsole.telemetry.figures import Span
@@ -22,11 +22,15 @@ from meshconsole.telemetry.tally import Tally
 
 GRACE_SECONDS = 2.5
 """A bucket is held to be complete this long after its end: a report's second, and its way here."""
-_SETTLED_SECONDS = 120
-_FRESH_SECONDS = 1.0
+MINUTES_LIMIT = 60
+INSTANCES_MINUTES_LIMIT = 15
+"""A thousand instances are a thousand rows in each bucket: memory is what bounds the span."""
+_FRESH_SECONDS = ((15, 1.0), (120, 10.0))
 _FRESH_SETTLED_SECONDS = 60.0
-_MINUTES_LIMIT = 60
+"""How long a read of a bucket of some age holds: the older, the fewer late reports there are."""
+_ANSWERS_KEPT = 256
 
+T = TypeVar("T")
 Key = TypeVar("Key", EdgeKey, InstanceKey)
 KeyCo = TypeVar("KeyCo", EdgeKey, InstanceKey, covariant=True)
 
@@ -42,70 +46,123 @@ _Decode = Callable[[Iterable[bytes]], Iterable[_Page[Key]]]
 
 
 class Ten(Generic[Key]):
-    """One bucket, merged over its writers."""
+    """One bucket, merged over its writers; never changed once it is made."""
 
-    __slots__ = ("at", "begin", "read_at", "rows")
+    __slots__ = ("at", "begin", "memo", "print", "rows")
 
-    def __init__(self, at: int, read_at: float, pages: Iterable[_Page[Key]]) -> None:
+    def __init__(self, at: int, fields: Sequence[bytes], decode: _Decode[Key]) -> None:
         self.at = at
-        self.read_at = read_at
+        self.print = _print_of(fields)
         self.begin: float | None = None
         self.rows: dict[Key, Tally] = {}
-        for page in pages:
-            self.begin = page.begin if self.begin is None else min(self.begin, page.begin)
-            merge(self.rows, page.rows)
+        self.memo: dict[Hashable, Any] = {}
+        for page in decode(fields):
+            if self.begin is None:
+                self.begin, self.rows = page.begin, dict(page.rows)
+            else:
+                self.begin = min(self.begin, page.begin)
+                merge(self.rows, page.rows)
+
+
+class View(Generic[Key]):
+    """Complete buckets of a span with their sum, kept up by what comes and what goes."""
+
+    __slots__ = ("answers", "rows", "span", "tens")
+
+    def __init__(self) -> None:
+        self.tens: dict[int, Ten[Key]] = {}
+        self.rows: dict[Key, Tally] = {}
+        self.span = Span(0.0, 0.0)
+        self.answers: dict[Hashable, Any] = {}
+
+    def move(self, wanted: Mapping[int, Ten[Key]], end: int) -> None:
+        """Take in the buckets that are new or have changed, let go of the others."""
+        gone = [ten for at, ten in self.tens.items() if wanted.get(at) is not ten]
+        come = [ten for at, ten in wanted.items() if self.tens.get(at) is not ten]
+        if not gone and not come:
+            return
+        for ten in gone:
+            remove(self.rows, ten.rows.items())
+        for ten in come:
+            merge(self.rows, ten.rows.items())
+        self.tens = dict(wanted)
+        begins = [ten.begin for ten in wanted.values() if ten.begin is not None]
+        self.span = Span(min(begins, default=float(end)), float(end))
+        self.answers.clear()
 
 
 class Reader(Generic[Key]):
-    """Buckets of one kind; settled ones are read again once a minute, young ones each second."""
+    """Buckets of one kind, read again the more rarely the older they are."""
 
-    def __init__(self, key: Callable[[int], str], decode: _Decode[Key]) -> None:
+    def __init__(
+        self, key: Callable[[int], str], decode: _Decode[Key], minutes_limit: int = MINUTES_LIMIT
+    ) -> None:
         self._key = key
         self._decode: _Decode[Key] = decode
+        self._minutes_limit = minutes_limit
         self._lock = threading.Lock()
-        self._tens: dict[int, Ten[Key]] = {}
+        self._tens: dict[int, tuple[float, Ten[Key]]] = {}
+        self._views: dict[int, View[Key]] = {}
 
-    def read(self, minutes: int, now: float) -> tuple[list[Ten[Key]], Span]:
-        """Complete buckets of the last `minutes` (1 to 60), oldest first, and what they cover.
+    def ask(
+        self, question: Hashable, *, minutes: int, now: float, answer: Callable[[View[Key]], T]
+    ) -> T:
+        """What `answer` makes of the last `minutes`; kept under `question` until traffic changes.
 
+        Only one thread reads or works it out at a time, the others wait and take what it found.
         Raises Degraded when Redis does not answer.
         """
+        minutes = max(1, min(minutes, self._minutes_limit))
         end = bucket_of(now - GRACE_SECONDS)
-        wanted = range(end - 60 * max(1, min(minutes, _MINUTES_LIMIT)), end, BUCKET_SECONDS)
+        wanted = range(end - 60 * minutes, end, BUCKET_SECONDS)
         with self._lock:
-            stale = [at for at in wanted if self._is_stale(at, now)]
-            if stale:
-                self._refresh(stale, now)
-            tens = [self._tens[at] for at in wanted]
-        begins = [ten.begin for ten in tens if ten.begin is not None]
-        return tens, Span(min(begins, default=float(end)), float(end))
+            self._refresh([at for at in wanted if self._is_stale(at, now)], now)
+            view = self._views.setdefault(minutes, View())
+            view.move({at: self._tens[at][1] for at in wanted}, end)
+            if question not in view.answers:
+                if len(view.answers) >= _ANSWERS_KEPT:
+                    view.answers.clear()
+                view.answers[question] = answer(view)
+            found: T = view.answers[question]
+            return found
 
     def forget(self) -> None:
         """Drop what is kept, as after another Redis was put in place."""
         with self._lock:
             self._tens.clear()
+            self._views.clear()
 
     def _is_stale(self, at: int, now: float) -> bool:
-        ten = self._tens.get(at)
-        if ten is None or ten.read_at > now:
+        known = self._tens.get(at)
+        if known is None or known[0] > now:
             return True
-        settled = ten.read_at - at > _SETTLED_SECONDS
-        return now - ten.read_at >= (_FRESH_SETTLED_SECONDS if settled else _FRESH_SECONDS)
+        read_at = known[0]
+        for age, fresh in _FRESH_SECONDS:
+            if read_at - at < age:
+                return now - read_at >= fresh
+        return now - read_at >= _FRESH_SETTLED_SECONDS
 
     def _refresh(self, stale: list[int], now: float) -> None:
+        if not stale:
+            return
         with client(text=False).pipeline(transaction=False) as pipe:
             for at in stale:
                 pipe.hvals(self._key(at))
             answers: list[list[bytes]] = pipe.execute()
         for at, fields in zip(stale, answers, strict=True):
-            self._tens[at] = Ten(at, now, self._decode(fields))
-        oldest = now - 60 * (_MINUTES_LIMIT + 2)
+            known = self._tens.get(at)
+            is_same = known is not None and known[1].print == _print_of(fields)
+            ten = known[1] if known and is_same else Ten(at, fields, self._decode)
+            self._tens[at] = (now, ten)
+        oldest = now - 60 * (self._minutes_limit + 2)
         for at in [at for at in self._tens if at < oldest]:
             del self._tens[at]
 
 
 EDGES: Reader[EdgeKey] = Reader(edges_key, decode_edges)
-INSTANCES: Reader[InstanceKey] = Reader(instances_key, decode_instances)
+INSTANCES: Reader[InstanceKey] = Reader(
+    instances_key, decode_instances, minutes_limit=INSTANCES_MINUTES_LIMIT
+)
 
 
 def merge(into: dict[Key, Tally], rows: Iterable[tuple[Key, Tally]]) -> None:
@@ -115,3 +172,18 @@ def merge(into: dict[Key, Tally], rows: Iterable[tuple[Key, Tally]]) -> None:
         if known is None:
             known = into[key] = Tally()
         known.add(tally)
+
+
+def remove(into: dict[Key, Tally], rows: Iterable[tuple[Key, Tally]]) -> None:
+    """Take rows away that were added before; what is left with nothing goes."""
+    for key, tally in rows:
+        known = into.get(key)
+        if known is None:
+            continue
+        known.subtract(tally)
+        if known.is_empty:
+            del into[key]
+
+
+def _print_of(fields: Iterable[bytes]) -> int:
+    return hash(tuple(sorted(fields)))

@@ -21,7 +21,7 @@ from meshconsole.telemetry.figures import (
     figures_of,
 )
 from meshconsole.telemetry.histogram import quantile
-from meshconsole.telemetry.reader import EDGES, INSTANCES, merge
+from meshconsole.telemetry.reader import EDGES, INSTANCES, Ten, View
 from meshconsole.telemetry.store import BUCKET_SECONDS, EdgeKey, InstanceKey
 from meshconsole.telemetry.tally import ERROR_CLASSES, Tally, total_of
 from meshconsole.telemetry.topology import Graph, GroupBy, graph_of
@@ -35,110 +35,114 @@ _Name = TypeVar("_Name", bound=Hashable)
 
 def edges(*, minutes: int, now: float | None = None) -> list[Edge]:
     """Calls between applications by group and interface, and those from outside, busiest first."""
-    rows, span = _edges(minutes, now)
-    out = {key: tally for key, tally in rows.items() if key.side == "out"}
-    found = [_edge(key, tally, span) for key, tally in (out | _from_outside(rows)).items()]
-    return sorted(found, key=lambda edge: -edge.figures.requests)
+
+    def answer(view: View[EdgeKey]) -> list[Edge]:
+        found = [_edge(key, tally, view.span) for key, tally in _calls(view.rows).items()]
+        return sorted(found, key=lambda edge: -edge.figures.requests)
+
+    return list(EDGES.ask("edges", minutes=minutes, now=_at(now), answer=answer))
 
 
 def applications(*, minutes: int, now: float | None = None) -> list[ApplicationTraffic]:
     """Each application that was called, busiest first."""
-    rows, span = _edges(minutes, now)
-    arrived = _by(rows, lambda key: key.app, _arrivals)
-    sent = _by(rows, lambda key: key.app, _sent)
-    found = [
-        ApplicationTraffic(
-            app=app,
-            figures=figures_of(arrived.get(app, Tally()), span),
-            callers=figures_of(sent.get(app, Tally()), span),
-        )
-        for app in arrived.keys() | sent.keys()
-        if app
-    ]
-    return sorted(found, key=lambda each: (-each.figures.requests, each.app))
+
+    def answer(view: View[EdgeKey]) -> list[ApplicationTraffic]:
+        arrived = _by(view.rows, lambda key: key.app, _arrivals)
+        sent = _by(view.rows, lambda key: key.app, _sent)
+        found = [
+            ApplicationTraffic(
+                app=app,
+                figures=figures_of(arrived.get(app, Tally()), view.span),
+                callers=figures_of(sent.get(app, Tally()), view.span),
+            )
+            for app in arrived.keys() | sent.keys()
+            if app
+        ]
+        return sorted(found, key=lambda each: (-each.figures.requests, each.app))
+
+    return list(EDGES.ask("applications", minutes=minutes, now=_at(now), answer=answer))
 
 
 def instances(*, minutes: int, now: float | None = None) -> list[InstanceTraffic]:
-    """Each instance that took requests in, busiest first."""
-    tens, span = INSTANCES.read(minutes, _at(now))
-    rows: dict[InstanceKey, Tally] = {}
-    for ten in tens:
-        merge(rows, ten.rows.items())
-    found = [
-        InstanceTraffic(
-            instance=key.instance,
-            app=key.app,
-            unit=key.unit,
-            group=key.group,
-            figures=figures_of(tally, span),
-        )
-        for key, tally in rows.items()
-    ]
-    return sorted(found, key=lambda each: (-each.figures.requests, each.instance))
+    """Each instance that took requests in, busiest first; at most the last 15 minutes."""
+
+    def answer(view: View[InstanceKey]) -> list[InstanceTraffic]:
+        found = [
+            InstanceTraffic(
+                instance=key.instance,
+                app=key.app,
+                unit=key.unit,
+                group=key.group,
+                figures=figures_of(tally, view.span),
+            )
+            for key, tally in view.rows.items()
+        ]
+        return sorted(found, key=lambda each: (-each.figures.requests, each.instance))
+
+    return list(INSTANCES.ask("instances", minutes=minutes, now=_at(now), answer=answer))
 
 
 def interfaces(*, app: str, minutes: int, now: float | None = None) -> list[InterfaceTraffic]:
     """Each interface of an application that was called, busiest first."""
-    rows, span = _edges(minutes, now)
-    mine = {key: tally for key, tally in rows.items() if key.app == app}
-    found = [
-        InterfaceTraffic(app=app, interface=name, figures=figures_of(tally, span))
-        for name, tally in _by(mine, lambda key: key.interface, _arrivals).items()
-    ]
-    return sorted(found, key=lambda each: (-each.figures.requests, each.interface))
+
+    def answer(view: View[EdgeKey]) -> list[InterfaceTraffic]:
+        mine = {key: tally for key, tally in view.rows.items() if key.app == app}
+        found = [
+            InterfaceTraffic(app=app, interface=name, figures=figures_of(tally, view.span))
+            for name, tally in _by(mine, lambda key: key.interface, _arrivals).items()
+        ]
+        return sorted(found, key=lambda each: (-each.figures.requests, each.interface))
+
+    return list(EDGES.ask(("interfaces", app), minutes=minutes, now=_at(now), answer=answer))
 
 
 def groups(*, app: str, minutes: int, now: float | None = None) -> list[GroupTraffic]:
     """What callers in the mesh send to each group of an application, by name."""
-    rows, span = _edges(minutes, now)
-    sent = {key: tally for key, tally in rows.items() if key.side == "out" and key.app == app}
-    by_group = _by(sent, lambda key: key.group, _sent)
-    callers: dict[str, set[tuple[str, str, str]]] = {}
-    for key in sent:
-        caller = (key.source_app, key.source_unit, key.source_group)
-        callers.setdefault(key.group, set()).add(caller)
-    total = sum(tally.requests for tally in by_group.values())
-    return [
-        GroupTraffic(
-            group=group,
-            requests_per_second=tally.requests / span.seconds if span.seconds else 0.0,
-            share=tally.requests / total if total else 0.0,
-            caller_count=len(callers[group]),
-        )
-        for group, tally in sorted(by_group.items())
-    ]
+
+    def answer(view: View[EdgeKey]) -> list[GroupTraffic]:
+        sent = {k: tally for k, tally in view.rows.items() if k.side == "out" and k.app == app}
+        by_group = _by(sent, lambda key: key.group, _sent)
+        callers: dict[str, set[tuple[str, str, str]]] = {}
+        for key in sent:
+            caller = (key.source_app, key.source_unit, key.source_group)
+            callers.setdefault(key.group, set()).add(caller)
+        total = sum(tally.requests for tally in by_group.values())
+        seconds = view.span.seconds
+        return [
+            GroupTraffic(
+                group=group,
+                requests_per_second=tally.requests / seconds if seconds else 0.0,
+                share=tally.requests / total if total else 0.0,
+                caller_count=len(callers[group]),
+            )
+            for group, tally in sorted(by_group.items())
+        ]
+
+    return list(EDGES.ask(("groups", app), minutes=minutes, now=_at(now), answer=answer))
 
 
 def series(*, minutes: int, app: str | None = None, now: float | None = None) -> list[Point]:
     """Requests to an application, or to all of them each hop once, per ten seconds."""
-    tens, span = EDGES.read(minutes, _at(now))
-    points = []
-    for ten in tens:
-        if ten.at + BUCKET_SECONDS <= span.begin:
-            continue
-        tally = total_of(
-            arrival
-            for key, counted in ten.rows.items()
-            if (app is None or key.app == app) and (arrival := _arrivals(key, counted)) is not None
-        )
-        figures = figures_of(tally, Span(max(span.begin, ten.at), ten.at + BUCKET_SECONDS))
-        points.append(
-            Point(
-                at=float(ten.at),
-                requests_per_second=figures.requests_per_second,
-                error_ratio=figures.error_ratio,
-                p95_seconds=quantile(tally.latency, 0.95),
-                encrypted_ratio=figures.encrypted_ratio if tally.requests else None,
-            )
-        )
-    return points
+
+    def answer(view: View[EdgeKey]) -> list[Point]:
+        return [
+            _point(ten, app, begin=max(view.span.begin, ten.at))
+            for ten in view.tens.values()
+            if ten.at + BUCKET_SECONDS > view.span.begin
+        ]
+
+    return list(EDGES.ask(("series", app), minutes=minutes, now=_at(now), answer=answer))
 
 
 def encrypted_share(*, minutes: int, now: float | None = None) -> float | None:
     """Share of requests that arrived encrypted, 0 to 1, each hop once; None without requests."""
-    rows, _ = _edges(minutes, now)
-    total = total_of(tally for key, tally in rows.items() if key.side == "in")
-    return total.encrypted / total.requests if total.requests else None
+
+    def answer(view: View[EdgeKey]) -> float | None:
+        inbound = [tally for key, tally in view.rows.items() if key.side == "in"]
+        requests = sum(tally.requests for tally in inbound)
+        return sum(tally.encrypted for tally in inbound) / requests if requests else None
+
+    return EDGES.ask("encrypted", minutes=minutes, now=_at(now), answer=answer)
 
 
 def topology(
@@ -149,30 +153,49 @@ def topology(
     now: float | None = None,
 ) -> Graph:
     """The whole graph in one answer, within its budget; `app` keeps only what touches it."""
-    rows, span = _edges(minutes, now)
-    calls = {key: tally for key, tally in rows.items() if key.side == "out"} | _from_outside(rows)
-    arrived = {
-        key: arrival
-        for key, tally in rows.items()
-        if (arrival := _arrivals(key, tally)) is not None
-    }
-    if app is not None:
-        calls = {key: t for key, t in calls.items() if app in (key.app, key.source_app)}
-        near = {key.app for key in calls} | {key.source_app for key in calls} | {app}
-        arrived = {key: tally for key, tally in arrived.items() if key.app in near}
-    return graph_of(calls=calls, arrived=arrived, span=span, group_by=group_by)
+
+    def answer(view: View[EdgeKey]) -> Graph:
+        calls, arrived = _calls(view.rows), {}
+        for key, tally in view.rows.items():
+            arrival = _arrivals(key, tally)
+            if arrival is not None:
+                arrived[key] = arrival
+        if app is not None:
+            calls = {key: t for key, t in calls.items() if app in (key.app, key.source_app)}
+            near = {key.app for key in calls} | {key.source_app for key in calls} | {app}
+            arrived = {key: tally for key, tally in arrived.items() if key.app in near}
+        return graph_of(calls=calls, arrived=arrived, span=view.span, group_by=group_by)
+
+    question = ("topology", group_by, app)
+    return EDGES.ask(question, minutes=minutes, now=_at(now), answer=answer)
 
 
 def _at(now: float | None) -> float:
     return time.time() if now is None else now
 
 
-def _edges(minutes: int, now: float | None) -> tuple[dict[EdgeKey, Tally], Span]:
-    tens, span = EDGES.read(minutes, _at(now))
-    rows: dict[EdgeKey, Tally] = {}
-    for ten in tens:
-        merge(rows, ten.rows.items())
-    return rows, span
+def _point(ten: Ten[EdgeKey], app: str | None, *, begin: float) -> Point:
+    """One bucket's point; the bucket keeps it, since neither ever changes."""
+    known: Point | None = ten.memo.get((app, begin))
+    if known is None:
+        tally = total_of(
+            arrival
+            for key, counted in ten.rows.items()
+            if (app is None or key.app == app) and (arrival := _arrivals(key, counted)) is not None
+        )
+        figures = figures_of(tally, Span(begin, ten.at + BUCKET_SECONDS))
+        known = ten.memo[app, begin] = Point(
+            at=float(ten.at),
+            requests_per_second=figures.requests_per_second,
+            error_ratio=figures.error_ratio,
+            p95_seconds=quantile(tally.latency, 0.95),
+        )
+    return known
+
+
+def _calls(rows: dict[EdgeKey, Tally]) -> dict[EdgeKey, Tally]:
+    """Who called whom as the callers saw it, and the outside as the callees did."""
+    return {key: t for key, t in rows.items() if key.side == "out"} | _from_outside(rows)
 
 
 def _edge(key: EdgeKey, tally: Tally, span: Span) -> Edge:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import operator
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -31,19 +32,30 @@ class Tally(msgspec.Struct, array_like=True, gc=False):
 
     def add(self, other: Tally) -> None:
         """Count what `other` has counted as well."""
-        self.requests += other.requests
-        self.encrypted += other.encrypted
+        self._move(other, operator.add)
+
+    def subtract(self, other: Tally) -> None:
+        """Take away what was added before."""
+        self._move(other, operator.sub)
+
+    def _move(self, other: Tally, move: Callable[[float, float], float]) -> None:
+        self.requests = int(move(self.requests, other.requests))
+        self.encrypted = int(move(self.encrypted, other.encrypted))
         if any(other.errors):
-            self.errors = [a + b for a, b in zip(self.errors, other.errors, strict=True)]
-        self.status = [a + b for a, b in zip(self.status, other.status, strict=True)]
+            self.errors = list(map(move, self.errors, other.errors))  # type: ignore[arg-type]
+        self.status = list(map(move, self.status, other.status))  # type: ignore[arg-type]
         if other.latency:
-            if self.latency:
-                histogram.merge(self.latency, other.latency)
-            else:
-                self.latency = list(other.latency)
-            self.latency_sum_seconds += other.latency_sum_seconds
-        self.bytes_in += other.bytes_in
-        self.bytes_out += other.bytes_out
+            mine = self.latency or histogram.empty()
+            self.latency = list(map(move, mine, other.latency))  # type: ignore[arg-type]
+            self.latency_sum_seconds = move(self.latency_sum_seconds, other.latency_sum_seconds)
+        self.bytes_in = int(move(self.bytes_in, other.bytes_in))
+        self.bytes_out = int(move(self.bytes_out, other.bytes_out))
+
+    @property
+    def is_empty(self) -> bool:
+        """Is there nothing counted?"""
+        counts = (self.requests, self.encrypted, self.bytes_in, self.bytes_out)
+        return not any((*counts, *self.errors, *self.status, *self.latency))
 
     @property
     def error_count(self) -> int:
@@ -74,7 +86,8 @@ def tally_of(window: EdgeWindow) -> Tally | None:
     latency = window.latency
     if len(latency) not in (0, LATENCY_BUCKETS):
         return None
-    if not all(0 <= n <= _COUNT_LIMIT for n in (window.requests, *errors, *status, *latency)):
+    counts = (window.requests, *errors, *status, *latency)
+    if min(counts) < 0 or max(counts) > _COUNT_LIMIT:
         return None
     if not (0 <= window.bytes_in <= _BYTES_LIMIT and 0 <= window.bytes_out <= _BYTES_LIMIT):
         return None
