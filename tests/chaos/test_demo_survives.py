@@ -11,7 +11,7 @@ import pytest
 
 from meshconsole.demo.launch import Launched
 from meshconsole.drill.stage import Stage
-from tests.harness.demo import counted, in_step, process_of, restarted
+from tests.harness.demo import answers, counted, in_step, process_of, restarted
 from tests.harness.wait import eventually
 
 
@@ -24,13 +24,6 @@ def kill(demo: Launched, name: str) -> int:
 def anomalies(stage: Stage) -> list[dict[str, Any]]:
     found = stage.console.get("/api/v1/anomaly-reports")
     return list(found["results"])
-
-
-def entrance_answers(demo: Launched) -> bool:
-    try:
-        return httpx.get(f"{demo.demo.entrance}/browse", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def test_a_killed_sidecar_comes_back_and_joins_again(demo: Launched, stage: Stage) -> None:
@@ -55,7 +48,7 @@ def test_an_instance_that_dies_is_an_anomaly_in_the_feed(demo: Launched, stage: 
     for name, pid in killed.items():
         restarted(demo, name, pid)
     in_step(stage)
-    eventually(lambda: entrance_answers(demo), timeout=30)
+    eventually(lambda: answers(f"{demo.demo.entrance}/browse"), timeout=30)
 
 
 def test_an_application_told_to_die_comes_back(demo: Launched) -> None:
@@ -63,7 +56,7 @@ def test_an_application_told_to_die_comes_back(demo: Launched) -> None:
     pid = process_of(demo, "order-2").pid
     httpx.post(f"{service.control}/_control", json={"die": True}, timeout=5)
     restarted(demo, "order-2", pid)
-    eventually(lambda: httpx.get(f"{service.control}/_health", timeout=5).is_success, timeout=20)
+    eventually(lambda: answers(f"{service.control}/_health"), timeout=30)
 
 
 def test_discovery_killed_and_back_fails_no_request(demo: Launched, stage: Stage) -> None:
@@ -86,7 +79,7 @@ def test_redis_killed_and_back_fails_no_request(demo: Launched, stage: Stage) ->
         assert stage.console.page("/").status_code == 200
         assert stage.console.page("/sidecars/").status_code == 200
         restarted(demo, "redis", pid)
-        eventually(lambda: stage.console.get("/api/v1/progress"), timeout=30)
+        in_step(stage)
 
     seen = counted(stage, 2000, 250.0, worst)
     assert (seen.failed, seen.lost, seen.repeated) == (0, 0, 0), seen.outcomes
@@ -98,11 +91,4 @@ def test_every_other_process_comes_back(name: str, demo: Launched, stage: Stage)
     pid = kill(demo, name)
     restarted(demo, name, pid)
     if name == "console":
-
-        def serves() -> bool:
-            try:
-                return httpx.get(f"{demo.demo.console}/livez", timeout=5).is_success
-            except httpx.HTTPError:
-                return False
-
-        eventually(serves, timeout=30)
+        eventually(lambda: answers(f"{demo.demo.console}/livez"), timeout=30)

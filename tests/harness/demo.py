@@ -8,11 +8,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 
 from meshconsole.demo.launch import Launched, launched
 from meshconsole.demo.state import ProcessLine
+from meshconsole.drill.console import Refused
 from meshconsole.drill.stage import Stage
 from meshconsole.drill.volley import Volley
 from proxy.aio import spawn
@@ -46,23 +48,36 @@ def process_of(demo: Launched, name: str) -> ProcessLine:
 
 
 def restarted(demo: Launched, name: str, pid: int) -> ProcessLine:
-    """Wait until demo.json has a new pid for that child."""
-    eventually(
-        lambda: any(each.name == name and each.pid != pid for each in demo.demo.processes),
-        timeout=AGAIN_SECONDS,
-        what=f"{name} is started again",
-    )
-    return process_of(demo, name)
+    """Wait until demo.json has a new pid for that child; while it is down it is not in there."""
+
+    def again() -> ProcessLine | None:
+        lines = [each for each in demo.demo.processes if each.name == name and each.pid != pid]
+        return lines[0] if lines else None
+
+    found = eventually(again, timeout=AGAIN_SECONDS, what=f"{name} is started again")
+    assert found is not None
+    return found
 
 
 def in_step(stage: Stage, timeout: float = AGAIN_SECONDS) -> None:
     """Wait until all nine sidecars hold what the console wants them to."""
 
     def all_nine() -> bool:
-        progress = stage.console.get("/api/v1/progress")
+        try:
+            progress = stage.console.get("/api/v1/progress")
+        except Refused:  # Redis is not back yet
+            return False
         return bool(progress["expected"] == 9 and progress["acked"] == 9)
 
     eventually(all_nine, timeout=timeout, what="nine sidecars are in step")
+
+
+def answers(url: str) -> bool:
+    """Whether GET is answered with 2xx."""
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.HTTPError:
+        return False
 
 
 class Counted(msgspec.Struct, frozen=True):
