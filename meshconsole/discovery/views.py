@@ -40,7 +40,7 @@ def sidecars_table(request: HttpRequest) -> HttpResponse:
 def _sidecars(request: HttpRequest) -> dict[str, Any]:
     text, state = search_of(request), search_of(request, "state")
     application, unit = search_of(request, "application"), search_of(request, "unit")
-    known = live(sync.sync_states)
+    known, progress = live(sync.fleet) or (None, None)
     rows = [
         each
         for each in known or ()
@@ -62,7 +62,7 @@ def _sidecars(request: HttpRequest) -> dict[str, Any]:
             if counts[name] or name == state
         ],
         "strip": {_LOOKS[name]: counts[name] for name in reversed(STATES)},
-        "progress": live(sync.progress),
+        "progress": progress,
         "revision": revision.current(),
         "q": text,
         "state": state,

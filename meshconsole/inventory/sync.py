@@ -75,17 +75,14 @@ class Head:
 
 def sync_states(instances: Iterable[Instance] | None = None) -> list[SyncState]:
     """The state of every open instance that has a sidecar, or of those given; raises Degraded."""
-    rows = (
-        Instance.objects.open().named_parts().filter(source=Source.SIDECAR)
-        if instances is None
-        else instances
-    )
-    head, leases, spoken = _read()
-    now = timezone.now().timestamp()
-    return [
-        _state(row, head, leases.get(row.instance_id, 0.0), spoken.get(row.instance_id), now)
-        for row in rows
-    ]
+    rows = _with_sidecar() if instances is None else instances
+    return _states(rows, *_read(), timezone.now().timestamp())
+
+
+def fleet() -> tuple[list[SyncState], Progress]:
+    """Every sidecar's state, and how far the current revision has come, from one read of Redis."""
+    facts, now = _read(), timezone.now().timestamp()
+    return _states(_with_sidecar(), *facts, now), _progress(revision.current(), *facts, now)
 
 
 def progress(v: int | None = None) -> Progress:
@@ -98,6 +95,25 @@ def progress(v: int | None = None) -> Progress:
 def head() -> Head:
     """The newest compiled revision; raises Degraded."""
     return _head(cast("dict[str, str]", redis.client().hgetall(HEAD)))
+
+
+def _with_sidecar() -> Iterable[Instance]:
+    """Names only: a thousand rows are read for one page."""
+    rows = Instance.objects.open().named_parts().filter(source=Source.SIDECAR)
+    return rows.only("instance_id", "application__name", "unit__name", "group__name")
+
+
+def _states(
+    rows: Iterable[Instance],
+    head: Head,
+    leases: Mapping[str, float],
+    spoken: Mapping[str, Mapping[str, Any]],
+    now: float,
+) -> list[SyncState]:
+    return [
+        _state(row, head, leases.get(row.instance_id, 0.0), spoken.get(row.instance_id), now)
+        for row in rows
+    ]
 
 
 def _progress(

@@ -49,7 +49,7 @@ const elements = (graph) => [
 ];
 
 const layout = (animate) => ({
-  name: "dagre", rankDir: "LR", nodeSep: 46, rankSep: 200, edgeSep: 24, padding: 34, fit: true,
+  name: "dagre", rankDir: "LR", nodeSep: 84, rankSep: 200, edgeSep: 24, padding: 34, fit: true,
   animate: animate && !calm.matches, animationDuration: 250,
 });
 
