@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+_ASK_AGAIN_SECONDS = 1.0
 _running: set[asyncio.Task[Any]] = set()
 
 
@@ -21,11 +22,14 @@ def spawn(work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
 
 
 async def cancelled(task: asyncio.Task[Any] | None) -> None:
-    """Cancel a task and wait until it has ended; its own failure was logged already."""
-    if task is None or task.done():
-        return
-    task.cancel()
-    await asyncio.wait({task})
+    """Cancel a task and wait until it has ended; its own failure was logged already.
+
+    It is asked again every second: `asyncio.wait_for` of Python 3.11, which drivers use, swallows a
+    cancellation that comes at the moment its work is done.
+    """
+    while task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_ASK_AGAIN_SECONDS)
 
 
 def _finished(task: asyncio.Task[Any]) -> None:

@@ -22,26 +22,27 @@ def main(argv: list[str] | None = None) -> int:
     from meshconsole.discovery import daemon, supervisor
 
     options = _parser(settings).parse_args(argv)
+    daemon.spare_memory()
     stop = asyncio.Event()
 
-    async def run() -> None:
+    async def run() -> bool:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         if options.shards > 1:
             await supervisor.run(_child_arguments(options), options.shards, stop)
-        else:
-            await daemon.run(
-                host=options.host,
-                port=options.port,
-                enrol_port=options.enrol_port,
-                supervised=options.supervised,
-                stop=stop,
-            )
+            return True
+        return await daemon.run(
+            host=options.host,
+            port=options.port,
+            enrol_port=options.enrol_port,
+            supervised=options.supervised,
+            stop=stop,
+        )
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run())
-    return 0
+        whole = runner.run(run())
+    return 0 if whole else 1
 
 
 def _parser(settings: object) -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from meshconsole.discovery import selectors
 from meshconsole.inventory import sync
 
 
@@ -47,3 +48,31 @@ class SidecarsView(APIView):
         """In the order of their instances; 503 while Redis is away."""
         states = sorted(sync.sync_states(), key=lambda each: each.instance)
         return Response({"results": SidecarOutput(states, many=True).data})
+
+
+class FindingOutput(serializers.Serializer[Any]):
+    """What looks wrong in the mesh; `block` keeps variants at their earlier content."""
+
+    code = serializers.CharField()
+    level = serializers.ChoiceField(["warn", "block"])
+    path = serializers.CharField()
+    msg = serializers.CharField()
+
+
+class CompilationOutput(serializers.Serializer[Any]):
+    """The newest compiled revision."""
+
+    v = serializers.IntegerField()
+    at = serializers.FloatField()
+    variants = serializers.DictField(child=serializers.CharField())
+    blocked = serializers.ListField(child=serializers.CharField())
+    findings = FindingOutput(many=True)
+
+
+class CompilationView(APIView):
+    """What the compiler made of intent."""
+
+    @extend_schema(operation_id="compilation_get", responses=CompilationOutput)
+    def get(self, request: Request) -> Response:
+        """The digest of every variant, and what was found; 503 while Redis is away."""
+        return Response(CompilationOutput(selectors.compilation()).data)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError
 
 from meshconsole.discovery.desk import Desk
 from meshconsole.inventory.models import Instance
@@ -20,6 +20,7 @@ GATHER_SECONDS = 0.05
 BATCH_LIMIT = 256
 WAITING_LIMIT = 20_000
 _AGAIN_SECONDS = 1.0
+OUTAGES = (OperationalError, InterfaceError, TimeoutError)
 
 
 class Arrivals:
@@ -59,7 +60,7 @@ class Arrivals:
             self._work.clear()
             try:
                 await self._write()
-            except (DatabaseError, TimeoutError) as error:
+            except OUTAGES as error:
                 logger.warning("registration waits for the database", extra={"error": str(error)})
                 await asyncio.sleep(_AGAIN_SECONDS)
             if self._arrived or self._left:
@@ -93,8 +94,22 @@ def _registered(nodes: list[Node], now: datetime) -> list[tuple[Node, str]]:
         if node.id in held and held[node.id] != (node.app, node.unit)
     ]
     taken = {node.id for node, _ in refused}
-    instances_register([node for node in nodes if node.id not in taken], now)
-    return refused
+    free = [node for node in nodes if node.id not in taken]
+    return refused + _kept(free, now)
+
+
+def _kept(nodes: list[Node], now: datetime) -> list[tuple[Node, str]]:
+    """Register a batch; one node that cannot be kept does not keep the others out."""
+    try:
+        instances_register(nodes, now)
+    except OUTAGES:
+        raise
+    except Exception:
+        logger.exception("a batch of registrations failed", extra={"count": len(nodes)})
+        if len(nodes) == 1:
+            return [(nodes[0], "This registration cannot be kept; the console's log says why.")]
+        return [refused for node in nodes for refused in _kept([node], now)]
+    return []
 
 
 def _removed(nodes: list[Node]) -> None:

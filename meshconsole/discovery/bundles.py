@@ -15,6 +15,7 @@ from proxy.contract.session import Push
 
 KEPT_PER_VARIANT = 16
 """Contents a shard remembers, for each in force, as bases of differences."""
+FRAGMENT_BYTES = 2 * 1024
 
 Resources = dict[str, dict[str, bytes]]
 _decoder = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]])
@@ -71,10 +72,23 @@ def _changed(wanted: Resources, known: Resources) -> dict[str, dict[str, msgspec
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """An encoded push, and the nonce that its answer will carry."""
+    """An encoded push, and the nonce that its answer will carry.
+
+    A long one is sent in fragments: whatever is handed to TLS at once stays allocated for the life
+    of the connection, so one whole snapshot of 150 kB would cost every stream that much for ever.
+    """
 
     nonce: str
-    data: bytes
+    data: bytes | tuple[bytes, ...]
+
+
+def frame_of(push: Push) -> Frame:
+    """Encode a push once for all streams that need it."""
+    data = encode(push)
+    if len(data) <= FRAGMENT_BYTES:
+        return Frame(push.nonce, data)
+    parts = range(0, len(data), FRAGMENT_BYTES)
+    return Frame(push.nonce, tuple(data[at : at + FRAGMENT_BYTES] for at in parts))
 
 
 class Shelf:
@@ -113,7 +127,6 @@ class Shelf:
         key = (base.digest if base else "", bundle.digest, v)
         found = self._frames.get(key)
         if found is None:
-            push = push_of(bundle, base, v=v)
-            found = self._frames[key] = Frame(push.nonce, encode(push))
+            found = self._frames[key] = frame_of(push_of(bundle, base, v=v))
             self.frames_made += 1
         return found

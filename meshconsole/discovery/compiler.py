@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import cache
+from typing import Any, TypeVar, cast
 
 import msgspec
 
 from proxy.contract.digest import canonical
 from proxy.contract.snapshot import Balancer, Endpoint, Route, Rule, Service, Snapshot
 
+T = TypeVar("T")
 STABLE = "stable"
 """The cohort of every sidecar that no rollout has singled out."""
 
@@ -123,7 +126,7 @@ def _service(app: ApplicationFact, instances: Iterable[InstanceFact]) -> Service
 
 def compile_variants(revision: Revision) -> dict[str, Snapshot]:
     """One snapshot per variant key; variants that are told the same share one object."""
-    whole = Snapshot(service=revision.services, route=revision.routes)
+    whole = _lean(Snapshot(service=revision.services, route=revision.routes))
     return dict.fromkeys(revision.variants, whole)
 
 
@@ -131,3 +134,31 @@ def render(snapshot: Snapshot) -> Rendering:
     """The canonical bytes of a snapshot and the digest that names them."""
     data = canonical(snapshot)
     return Rendering(hashlib.sha256(data).hexdigest(), data)
+
+
+def _lean(value: T) -> T:
+    """The same value with the defaults' own objects where it equals them.
+
+    The encoder leaves a default out when it is that very object; an equal one that came from the
+    database would be written, and equal meshes would have different digests.
+    """
+    lean: Any = value
+    if isinstance(value, msgspec.Struct):
+        defaults = _defaults(type(value))
+        given = {name: getattr(value, name) for name in value.__struct_fields__}
+        kept = {n: _lean(v) for n, v in given.items() if n not in defaults or v != defaults[n]}
+        lean = type(value)(**kept)
+    elif isinstance(value, tuple):
+        lean = tuple(_lean(one) for one in value)
+    elif isinstance(value, dict):
+        lean = {name: _lean(one) for name, one in value.items()}
+    return cast("T", lean)
+
+
+@cache
+def _defaults(shape: type[msgspec.Struct]) -> dict[str, Any]:
+    return {
+        field.name: field.default
+        for field in msgspec.structs.fields(shape)
+        if field.default is not msgspec.NODEFAULT
+    }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import os
 import secrets
 import socket
 import sys
 import time
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -33,17 +34,31 @@ from proxy.contract.session import CHANNEL, ENROLMENT, FRAME_LIMIT_BYTES
 logger = logging.getLogger(__name__)
 
 HANDSHAKE_SECONDS = 10.0
-PING_SECONDS = 20.0
 _BACKLOG = 1024
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+_MMAP_THRESHOLD_BYTES = 128 * 1024
 Door = AbstractAsyncContextManager[Server]
 _AGAIN_SECONDS = 1.0
 _RENEWAL_LOOK_SECONDS = 60.0
 
 
+def spare_memory() -> None:
+    """Give every large buffer pages of its own, returned when it is freed.
+
+    uvloop reserves 256 KiB per TLS connection and uses a page or two of it. The C library raises
+    its threshold for separate mappings when the first such buffer is freed; later ones then lie on
+    a heap of used pages and count in full: 100 kB per connection more.
+    """
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
+        libc.mallopt(_M_ARENA_MAX, 2)
+
+
 async def run(
     *, host: str, port: int, enrol_port: int, supervised: bool, stop: asyncio.Event
-) -> None:
-    """Serve until `stop` is set."""
+) -> bool:
+    """Serve until `stop` is set; False when a part of the process failed and it must start anew."""
     shard_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     redis = core_redis.async_client(text=False)
     shard = Shard(
@@ -58,7 +73,7 @@ async def run(
     tasks = [*shard.start(), spawn(_watch_parent(supervised, stop), name="discovery-parent")]
     try:
         if not await _first_certificate(doors, desk, stop):
-            return
+            return stop.is_set()
         async with (
             _channel(shard, doors, host, port),
             _enrolment(EnrolDoor(shard.counts, lambda: doors.roots), doors, host, enrol_port),
@@ -71,13 +86,25 @@ async def run(
                 spawn(_renewals(doors, desk), name="discovery-renewals"),
             ]
             logger.info("discovery serves", extra={"shard": shard_id, "port": port})
-            await stop.wait()
+            whole = await _until_stopped(tasks, stop)
             await shard.farewell()
+            return whole
     finally:
         for task in tasks:
             await cancelled(task)
         await _released(leader)
         await core_redis.async_close()
+
+
+async def _until_stopped(tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> bool:
+    """Wait for the end; a part that ends by itself is a fault, and half a daemon serves nobody."""
+    stopped = spawn(stop.wait(), name="discovery-stop")
+    ended, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    await cancelled(stopped)
+    if stop.is_set():
+        return True
+    logger.critical("a part ended", extra={"parts": [task.get_name() for task in ended]})
+    return False
 
 
 def _channel(shard: Shard, doors: Doors, host: str, port: int) -> Door:
@@ -90,8 +117,7 @@ def _channel(shard: Shard, doors: Doors, host: str, port: int) -> Door:
         compression=None,
         max_size=FRAME_LIMIT_BYTES,
         max_queue=2,
-        ping_interval=PING_SECONDS,
-        ping_timeout=PING_SECONDS,
+        ping_interval=None,
         open_timeout=HANDSHAKE_SECONDS,
         close_timeout=2,
         server_header=None,

@@ -1,7 +1,7 @@
 """Reports in, receipts out: a receipt is sent only for what is kept.
 
-Windows are kept when Redis has taken them, anomalies when the database has. A report that cannot
-be taken now gets no receipt, nor does any later one, so the sidecar sends it again.
+Windows are kept when Redis has taken them, anomalies when the database has. When a report cannot be
+taken the stream ends, and the sidecar sends everything without a receipt again on its next one.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
-
-from django.db import Error as DatabaseError
+from typing import Any
 
 from meshconsole.core.errors import MeshError
+from meshconsole.discovery.arrivals import OUTAGES
 from meshconsole.discovery.desk import Desk
 from meshconsole.discovery.quota import Bucket
 from meshconsole.discovery.streams import Stream
 from meshconsole.healing.services import reports_ingest
 from meshconsole.telemetry.services import WindowStore
+from proxy.aio import spawn
 from proxy.contract.session import Receipt, Report
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ EVENTS_WAITING_LIMIT = 5_000
 UNRECEIPTED_LIMIT = 512
 _AGAIN_SECONDS = 1.0
 
-Send = Callable[[Stream, Receipt], Awaitable[None]]
+Send = Callable[[Stream, Receipt], Coroutine[Any, Any, None]]
 
 
 class Intake:
@@ -59,7 +60,7 @@ class Intake:
         self._unflushed: list[tuple[Stream, int]] = []
 
     def take(self, stream: Stream, report: Report) -> bool:
-        """Take a report if quota and room allow; False leaves it to be sent again."""
+        """Take a report if quota and room allow; on False end the stream, it comes again."""
         if not self._allowed(stream):
             self._counts["reports_over_quota"] += 1
             return False
@@ -95,7 +96,7 @@ class Intake:
             for stream, seq in batch:
                 self._done(stream, seq)
             for stream in {id(stream): stream for stream, _ in batch}.values():
-                await self._receipt(stream)
+                self._receipt(stream)
 
     async def run_events(self) -> None:
         """Store anomalies in the order they came; while the database is away they wait."""
@@ -111,18 +112,18 @@ class Intake:
                     events=report.events,
                     now=self._now(),
                 )
-            except (DatabaseError, TimeoutError) as error:
+            except OUTAGES as error:
                 logger.warning("anomalies wait for the database", extra={"error": str(error)})
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
-            except MeshError as error:
+            except Exception:  # it would fail again and hold up every other report
                 self._counts["reports_refused"] += 1
-                logger.warning("an anomaly was refused", extra={"error": error.detail})
+                logger.exception("anomalies of a report could not be kept")
             self._events.popleft()
             if not self._events:
                 self._has_events.clear()
             self._done(stream, report.seq)
-            await self._receipt(stream)
+            self._receipt(stream)
 
     def _allowed(self, stream: Stream) -> bool:
         now = self._clock()
@@ -135,8 +136,8 @@ class Intake:
         if waiting is not None and seq in waiting:
             waiting[seq] -= 1
 
-    async def _receipt(self, stream: Stream) -> None:
-        """Receipt the highest number below which nothing is open."""
+    def _receipt(self, stream: Stream) -> None:
+        """Receipt the highest number below which nothing is open; never waits for a reader."""
         waiting = stream.unreceipted or {}
         covered: int | None = None
         for seq in sorted(waiting):
@@ -147,4 +148,4 @@ class Intake:
             return
         for seq in [seq for seq in waiting if seq <= covered]:
             del waiting[seq]
-        await self._send(stream, Receipt(seq=covered))
+        spawn(self._send(stream, Receipt(seq=covered)), name="discovery-receipt")

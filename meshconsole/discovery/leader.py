@@ -56,6 +56,7 @@ class Leader:
         self._compiled: Compiled | None = None
         self._refreshed_at = self._reaped_at = 0.0
         self._spared: dict[str, tuple[str, ...]] = {}
+        self._refused: tuple[int, int] | None = None
 
     @property
     def leads(self) -> bool:
@@ -74,6 +75,9 @@ class Leader:
             except (DatabaseError, *FAILURES) as error:
                 self._counts["leader_failures"] += 1
                 logger.warning("the compiler waits", extra={"error": str(error)})
+            except Exception:  # what cannot be compiled now may be repaired by an operator
+                self._counts["leader_failures"] += 1
+                logger.exception("compilation failed; sidecars keep what they have")
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._hint.wait()
@@ -89,15 +93,14 @@ class Leader:
             )
 
     async def _turn(self) -> None:
+        self._hint.clear()
         await self._hold()
         if not self.leads:
-            self._hint.clear()
             return
         current = await self._desk.ask(revision.current)
         if self._compiled is None or self._compiled.head.v != current:
             await self._settle()
             await self._compile()
-        self._hint.clear()
         await self._keep_published()
         now = time.time()
         if now - self._reaped_at >= RENEW_SECONDS:
@@ -156,8 +159,13 @@ class Leader:
 
     async def _publish(self, compiled: Compiled) -> None:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            if not await publish(self._redis, compiled.head, compiled.snapshots):
-                self._counts["heads_refused"] += 1
+            if await publish(self._redis, compiled.head, compiled.snapshots):
+                self._refused = None
+                return
+            self._counts["heads_refused"] += 1
+            mark = (compiled.head.v, compiled.head.fence)
+            if mark != self._refused:
+                self._refused = mark
                 logger.error(
                     "Redis holds a later head than this leader's; if the database was restored "
                     "from a backup, delete mesh:head in Redis.",

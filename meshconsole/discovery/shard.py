@@ -13,6 +13,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,6 +44,9 @@ HELLO_SECONDS = 10.0
 GREETING_LIMIT = 256
 """Streams that may be saying hello at once; more are asked to come back."""
 SENDS_BEFORE_YIELD = 256
+PING_SECONDS = 20.0
+"""A stream that has not answered one ping when the next is due is lost."""
+LATE_SECONDS = 2.0
 FAREWELL_SECONDS = 2.0
 RENEWALS_PER_SECOND, RENEWALS_BURST = 1 / 30, 5.0
 _RETRY_MS = (500, 5000)
@@ -73,6 +77,7 @@ class Shard:
         works = {
             "watch": self.watch.run(),
             "fan-out": self._fan_out(),
+            "pings": self._ping_all(),
             "sync": self.sync.run(),
             "leases": self.sync.run_leases(),
             "arrivals": self.arrivals.run(),
@@ -129,6 +134,7 @@ class Shard:
             await self._bye(connection, "Too many sidecars wait to be registered.")
             return None
         stream = Stream(connection, hello.node, identity, hello.have)
+        stream.at = time.time()
         self._open(stream)
         return stream
 
@@ -201,6 +207,7 @@ class Shard:
                     "path": stream.refusal.path,
                 },
             )
+        stream.at = time.time()
         self.sync.changed(stream.node.id)
         self._offer(stream)
 
@@ -260,6 +267,7 @@ class Shard:
         frame = stream.next_frame(head, self.shelf, time.monotonic())
         if frame is not None:
             self.counts["pushes"] += 1
+            stream.at = time.time()
             self.sync.changed(stream.node.id)
             spawn(self._pushed(stream, frame), name="discovery-push")
         elif stream.v != before:
@@ -270,6 +278,35 @@ class Shard:
             await stream.connection.send(frame.data, text=True)
         except ConnectionClosed:
             self.counts["pushes_cut"] += 1
+
+    # -- pings
+
+    async def _ping_all(self) -> None:
+        """One task asks every stream in turn: a task of its own each would be 2 kB each.
+
+        A round that begins late asks and judges nobody: it was this process that slept.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + PING_SECONDS
+            await asyncio.sleep(PING_SECONDS)
+            if loop.time() - due > LATE_SECONDS:
+                continue
+            for at, stream in enumerate(list(self.streams.values()), start=1):
+                if stream.pong is not None:
+                    self.counts["streams_silent"] += 1
+                    stream.connection.transport.abort()
+                    continue
+                spawn(self._ping(stream), name="discovery-ping")
+                if at % SENDS_BEFORE_YIELD == 0:
+                    await asyncio.sleep(0)
+
+    async def _ping(self, stream: Stream) -> None:
+        with suppress(ConnectionClosed):
+            stream.pong = asyncio.get_running_loop().create_future()  # also while it cannot be sent
+            stream.pong = await stream.connection.ping()
+            await stream.pong
+            stream.pong = None
 
     # -- answers
 
@@ -300,7 +337,7 @@ class Shard:
 
     def _refuse_node(self, node: Node, reason: str) -> None:
         stream = self.streams.get(node.id)
-        if stream is not None and stream.node is node:
+        if stream is not None and stream.node.boot_id == node.boot_id:
             spawn(
                 self._refuse(stream.connection, Refusal("instance_taken", reason)),
                 name="discovery-refuse",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Literal
 
 import msgspec
@@ -45,8 +46,8 @@ class Stream:
     """A sidecar that said hello; all of it lives in one event loop."""
 
     __slots__ = (
-        "active", "connection", "identity", "in_flight", "node", "refusal", "renewals", "reports",
-        "unreceipted", "v", "variant", "whole_next",
+        "active", "at", "connection", "identity", "in_flight", "node", "pong", "refusal",
+        "renewals", "reports", "unreceipted", "v", "variant", "whole_next",
     )  # fmt: skip
 
     def __init__(
@@ -57,8 +58,10 @@ class Stream:
         have: Have | None,
     ) -> None:
         self.connection = connection
-        self.node = node
+        self.node = msgspec.structs.replace(node, interfaces=(), caps=())
         self.identity = identity
+        self.at = 0.0
+        """Epoch seconds of the last push or answer."""
         self.variant = variant_key(app=node.app, unit=node.unit)
         self.active = have.digest if have else None
         self.v = have.v if have else 0
@@ -68,6 +71,7 @@ class Stream:
         self.reports: Bucket | None = None
         self.renewals: Bucket | None = None
         self.unreceipted: dict[int, int] | None = None
+        self.pong: Awaitable[object] | None = None
 
     def next_frame(self, head: Head, shelf: Shelf, now: float) -> Frame | None:
         """The push to send now, noted as in flight; None when there is nothing to say.
@@ -121,7 +125,7 @@ class Stream:
         )
         return "refused"
 
-    def sync_row(self, *, shard: str, at: float) -> bytes:
+    def sync_row(self, *, shard: str) -> bytes:
         """What the console reads of this stream."""
         refusal = self.refusal
         return msgspec.json.encode(
@@ -137,7 +141,7 @@ class Stream:
                     "msg": refusal.msg,
                     "v": refusal.v,
                 },
-                "at": at,
+                "at": self.at,
                 "shard": shard,
                 "addr": self.node.addr,
                 "boot": self.node.boot_id,

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.05
 """Acks and refusals wait this long for company."""
+TURNS_BETWEEN_RETELLING = 6
 _AGAIN_SECONDS = 1.0
 _ANSWER_SECONDS = 5.0
 
@@ -74,8 +76,12 @@ class SyncWriter:
                 await asyncio.sleep(_AGAIN_SECONDS)
 
     async def run_leases(self) -> None:
-        """Renew every lease in one command, for ever."""
-        while True:
+        """Renew every lease in one command, for ever, and now and then say every state again:
+        another shard may have held the sidecar's earlier stream and spoken last."""
+        for turn in count():
+            if turn % TURNS_BETWEEN_RETELLING == 0:
+                self._changed.update(self._streams)
+                self._work.set()
             await self._tried(self._renew)
             await asyncio.sleep(RENEW_SECONDS)
 
@@ -95,7 +101,7 @@ class SyncWriter:
         left, self._left = self._left, set()
         now = self._now()
         rows = {
-            instance: stream.sync_row(shard=self._shard, at=now)
+            instance: stream.sync_row(shard=self._shard)
             for instance in changed
             if (stream := self._streams.get(instance)) is not None
         }

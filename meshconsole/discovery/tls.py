@@ -30,7 +30,7 @@ class Doors:
     def renew(self, now: datetime) -> None:
         """Get a certificate of this process's own; needs the database."""
         issued, key = server_certificate(hosts=self._hosts, now=now)
-        with _as_file(key + issued.chain) as path:
+        with as_file(key + issued.chain) as path:
             self.channel.load_cert_chain(path)
             self.enrolment.load_cert_chain(path)
         if issued.roots != self.roots:
@@ -51,7 +51,7 @@ def _context() -> ssl.SSLContext:
 
 
 @contextmanager
-def _as_file(text: str) -> Iterator[str]:
+def as_file(text: str) -> Iterator[str]:
     """`load_cert_chain` wants a path: give it one that is only memory where the system can."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("certificate", os.MFD_CLOEXEC)

@@ -13,4 +13,5 @@ urlpatterns: list[URLPattern] = [
 ]
 api_urlpatterns: list[URLPattern] = [
     path("sidecars", api.SidecarsView.as_view(), name="sidecars"),
+    path("compilation", api.CompilationView.as_view(), name="compilation"),
 ]

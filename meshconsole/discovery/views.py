@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from meshconsole.core import revision
 from meshconsole.core.pages import live, page_of, search_of
+from meshconsole.discovery.selectors import compilation
 from meshconsole.inventory import selectors, sync
 from meshconsole.inventory.models import Source
 

@@ -1,0 +1,44 @@
+"""What the compiler found and how the shards do, for pages, the API and metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+from django.utils import timezone
+
+from meshconsole.core import redis
+from meshconsole.discovery import keys
+from meshconsole.discovery.heads import Head, head_read
+
+_SHARD_FRESH_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class ShardView:
+    """One shard that was heard lately: its open streams and its counters since it started."""
+
+    id: str
+    streams: int
+    at: float
+    counts: dict[str, float] = field(default_factory=dict)
+
+
+def compilation() -> Head:
+    """The head in force with its findings and blocked variants; raises Degraded."""
+    return head_read(redis.client().hgetall(keys.HEAD)) or Head()
+
+
+def shards() -> list[ShardView]:
+    """Every live shard of the daemon; raises Degraded."""
+    now = timezone.now().timestamp()
+    found = []
+    for shard, raw in sorted(redis.client().hgetall(keys.SHARDS).items()):
+        try:
+            counts = msgspec.json.decode(raw, type=dict[str, float])
+        except msgspec.MsgspecError:
+            continue
+        at = counts.pop("at", 0.0)
+        if now - at < _SHARD_FRESH_SECONDS:
+            found.append(ShardView(shard, int(counts.pop("streams", 0)), at, counts))
+    return found
