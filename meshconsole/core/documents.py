@@ -260,6 +260,8 @@ def _check_events(text: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent):
             raise ValueError("aliases (`*name`) are not accepted, write the value out")
+        if isinstance(event, yaml.ScalarEvent) and not _is_text(event):
+            raise ValueError("a value has a NUL character or is binary; write it as text")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -270,3 +272,7 @@ def _check_events(text: str) -> None:
             raise ValueError(f"they are nested more than {DEPTH_LIMIT} deep")
         if documents > DOCUMENT_LIMIT:
             raise ValueError(f"there are more than {DOCUMENT_LIMIT}")
+
+
+def _is_text(event: Any) -> bool:
+    return "\0" not in event.value and event.tag != "tag:yaml.org,2002:binary"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -59,6 +60,7 @@ class RequestMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._answer(request)
+        _refuse_nul(request)
         token = _mark.set(_of(request))
         try:
             response = self.get_response(request)
@@ -69,6 +71,7 @@ class RequestMiddleware:
             _mark.reset(token)
 
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        _refuse_nul(request)
         token = _mark.set(_of(request))
         try:
             response = self.get_response(request)
@@ -78,6 +81,12 @@ class RequestMiddleware:
             return answer
         finally:
             _mark.reset(token)
+
+
+def _refuse_nul(request: HttpRequest) -> None:
+    """No name has a NUL, and PostgreSQL fails on one that it is only asked for."""
+    if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+        raise BadRequest("An address has no NUL character.")
 
 
 def _of(request: HttpRequest) -> RequestMark:

@@ -75,6 +75,19 @@ def test_errors_of_the_api_have_one_shape(api_of: Callable[[str], APIClient]) ->
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "/api/v1/routes/a%00b",
+        "/api/v1/instances?application=%00",
+        "/instances/%00/",
+        "/audit/?q=%00",
+    ],
+)
+def test_an_address_with_a_nul_is_a_400(api_of: Callable[[str], APIClient], address: str) -> None:
+    assert api_of("viewer").get(address).status_code == 400
+
+
+@pytest.mark.parametrize(
     "body",
     ["[" * 5000, '{"a":' * 40 + "1" + "}" * 40, '{"name": NaN}', '{"name": "\\ud800"}',
      '{"name": "a\\u0000"}', '"\\u0000"', "\xff"],

@@ -109,6 +109,8 @@ def test_an_instance_with_a_sidecar_is_not_taken_over() -> None:
         "!!python/object/apply:os.system ['true']",
         b"\xff\xfe\x00",
         "a: \x00",
+        'a: "\\0"',
+        'a: !!binary "AAA="',
     ],
 )
 def test_what_is_not_plain_yaml_is_refused(api_of: Callable[[str], APIClient], text: str) -> None:
