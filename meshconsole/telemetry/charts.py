@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import plotly.graph_objects as go
+
 from meshconsole.telemetry.figures import Point
 
 
@@ -19,34 +21,40 @@ def traffic_figures(points: Sequence[Point]) -> dict[str, Any]:
         for point in points
     ]
     return {
-        "rate": {
-            "data": [
-                _line(times, rates, "requests", "series-a", fill="tozeroy"),
-                _line(times, errors, "errors", "bad", dash="dot"),
-            ],
-            "layout": {"yaxis": {"title": {"text": "per second"}, "rangemode": "tozero"}},
-        },
-        "latency": {
-            "data": [_line(times, p95, "p95", "series-b")],
-            "layout": {"yaxis": {"title": {"text": "ms"}, "rangemode": "tozero"}},
-        },
+        "rate": _figure(
+            "per second",
+            _line(times, rates, "requests", "series-a", fill="tozeroy"),
+            _line(times, errors, "errors", "bad", dash="dot"),
+        ),
+        "latency": _figure("ms", _line(times, p95, "p95", "series-b")),
     }
+
+
+def _figure(unit: str, *lines: go.Scatter) -> dict[str, Any]:
+    """A figure's JSON; without a template, since the theme is the page's."""
+    yaxis = {"title": {"text": unit}, "rangemode": "tozero"}
+    figure = go.Figure(data=lines, layout={"yaxis": yaxis, "template": {}})
+    return dict(figure.to_plotly_json())
 
 
 def _line(
-    times: list[str], values: Sequence[float | None], name: str, token: str,
-    *, fill: str = "none", dash: str = "solid",
-) -> dict[str, Any]:  # fmt: skip
+    times: list[str],
+    values: Sequence[float | None],
+    name: str,
+    token: str,
+    *,
+    fill: str = "none",
+    dash: str = "solid",
+) -> go.Scatter:
     """A trace; `meta` names the colour token that the browser paints it with."""
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": times,
-        "y": values,
-        "name": name,
-        "meta": token,
-        "fill": fill,
-        "line": {"dash": dash, "width": 2},
-        "hovertemplate": f"%{{y}} {name}<extra></extra>",
-        "connectgaps": False,
-    }
+    return go.Scatter(
+        x=times,
+        y=values,
+        name=name,
+        mode="lines",
+        meta=token,
+        fill=fill,
+        line={"dash": dash, "width": 2},
+        hovertemplate=f"%{{y}} {name}<extra></extra>",
+        connectgaps=False,
+    )
