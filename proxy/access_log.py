@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,29 +17,40 @@ from proxy.errors import Refusal
 from proxy.settings import InvalidSettings
 
 if TYPE_CHECKING:
-    from proxy.http1 import Request
     from proxy.relay import Exchange
 
 logger = logging.getLogger(__name__)
 
+USER_AGENT = b"\r\nuser-agent:"
+REQUEST_ID = b"\r\nx-request-id:"
 LINES_LIMIT = 20_000
 """Lines kept while the disk is slow; more are dropped and counted."""
 
 
-class Line(NamedTuple):
-    """What is kept of a finished request until it is written."""
+class Line(msgspec.Struct, gc=False):
+    """A finished request as it is written."""
 
-    at: float
-    seconds: float
-    request: Request | None
-    status: int
-    flag: str
-    bytes_in: int
-    bytes_out: int
-    upstream_host: str
-    upstream_cluster: str
-    trace_id: bytes
-    attempts: int
+    start_time: str
+    listener: str
+    method: str | None
+    path: str | None
+    protocol: str | None
+    response_code: int
+    response_flags: str
+    bytes_received: int
+    bytes_sent: int
+    duration: int
+    upstream_host: str | None
+    upstream_cluster: str | None
+    upstream_request_attempt_count: int
+    authority: str | None
+    user_agent: str | None
+    x_request_id: str | None
+    trace_id: str | None
+
+
+Waiting = tuple[float, float, "Exchange | Refusal"]
+"""When it ended, how long it took, and what there is to say."""
 
 
 class AccessLog:
@@ -48,42 +59,28 @@ class AccessLog:
     def __init__(self, place: str, listener: str) -> None:
         self._place = place
         self._listener = listener
-        self._lines: list[Line] = []
+        self._lines: list[Waiting] = []
         self.dropped = 0
         """Lines that could not be kept or written."""
         self._failing = False
         self._writing: asyncio.Task[None] | None = None
+        self._second = 0
+        self._prefix = ""
         self._encoder = msgspec.json.Encoder()
 
     def add(self, exchange: Exchange, seconds: float) -> None:
         """Remember a finished request."""
-        if len(self._lines) >= LINES_LIMIT:
-            self.dropped += 1
-            return
-        member, choice = exchange.member, exchange.choice
-        self._lines.append(
-            Line(
-                time() - seconds,
-                seconds,
-                exchange.request,
-                exchange.status,
-                exchange.flag,
-                exchange.bytes_in,
-                exchange.bytes_out,
-                member.endpoint.addr if member else "",
-                choice.target.service.name if choice else "",
-                exchange.trace_id,
-                exchange.attempts,
-            )
-        )
+        self._keep((time(), seconds, exchange))
 
     def add_unread(self, refusal: Refusal) -> None:
         """Remember bytes that were no request."""
+        self._keep((time(), 0.0, refusal))
+
+    def _keep(self, waiting: Waiting) -> None:
         if len(self._lines) >= LINES_LIMIT:
             self.dropped += 1
         else:
-            empty = Line(time(), 0.0, None, refusal.status, refusal.flag, 0, 0, "", "", b"", 0)
-            self._lines.append(empty)
+            self._lines.append(waiting)
 
     def check(self) -> None:
         """Raises InvalidSettings when the file cannot be written."""
@@ -113,8 +110,8 @@ class AccessLog:
         else:
             self._failing = False
 
-    def _write(self, lines: list[Line]) -> None:
-        self._append(b"".join(self._encoder.encode(self._fields(line)) + b"\n" for line in lines))
+    def _write(self, waiting: list[Waiting]) -> None:
+        self._append(self._encoder.encode_lines([self._line(*one) for one in waiting]))
 
     def _append(self, text: bytes) -> None:
         if self._place == "-":
@@ -124,27 +121,40 @@ class AccessLog:
             with Path(self._place).open("ab") as file:
                 file.write(text)
 
-    def _fields(self, line: Line) -> dict[str, str | int | None]:
-        request = line.request
-        return {
-            "start_time": datetime.fromtimestamp(line.at, UTC).isoformat(timespec="milliseconds"),
-            "listener": self._listener,
-            "method": _text(request.method if request else None),
-            "path": _text(request.target if request else None),
-            "protocol": f"HTTP/1.{request.minor:d}" if request else None,
-            "response_code": line.status,
-            "response_flags": line.flag or "-",
-            "bytes_received": line.bytes_in,
-            "bytes_sent": line.bytes_out,
-            "duration": round(line.seconds * 1000),
-            "upstream_host": line.upstream_host or None,
-            "upstream_cluster": line.upstream_cluster or None,
-            "upstream_request_attempt_count": line.attempts,
-            "authority": _text(request.host if request else None),
-            "user_agent": _text(request.value(b"user-agent") if request else None),
-            "x_request_id": _text(request.value(b"x-request-id") if request else None),
-            "trace_id": line.trace_id.decode("latin-1") or None,
-        }
+    def _line(self, ended: float, seconds: float, what: Exchange | Refusal) -> Line:
+        start = self._clock(ended - seconds)
+        if isinstance(what, Refusal):
+            return Line(
+                start, self._listener, None, None, None, what.status, what.flag, 0, 0, 0,
+                None, None, 0, None, None, None, None,
+            )  # fmt: skip
+        request, member, choice = what.request, what.member, what.choice
+        return Line(
+            start,
+            self._listener,
+            request.method.decode(),
+            request.target.decode(),
+            "HTTP/1.1" if request.minor else "HTTP/1.0",
+            what.status,
+            what.flag or "-",
+            what.bytes_in,
+            what.bytes_out,
+            round(seconds * 1000),
+            member.endpoint.addr if member else None,
+            choice.target.service.name if choice else None,
+            what.attempts,
+            _text(request.host),
+            _text(request.after(USER_AGENT)),
+            _text(request.after(REQUEST_ID)),
+            what.trace_id.decode("latin-1") or None,
+        )
+
+    def _clock(self, at: float) -> str:
+        second = int(at)
+        if second != self._second:
+            self._second = second
+            self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+        return f"{self._prefix}{int((at - second) * 1000):03d}Z"
 
 
 def _text(value: bytes | None) -> str | None:

@@ -65,6 +65,11 @@ class _Origin(BaseHTTPRequestHandler):
         """Quiet."""
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+
+
 class Origin:
     """A plain HTTP server in a thread that remembers what it saw."""
 
@@ -73,8 +78,7 @@ class Origin:
         self.gate = threading.Event()
         self.gate.set()
         handler = type("Handler", (_Origin,), {"seen": self.seen, "gate": self.gate})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), handler)
         self.address = f"127.0.0.1:{self.server.server_address[1]}"
 
 

@@ -93,6 +93,7 @@ def test_the_access_log_has_a_line_per_request(origin: Origin, tmp_path: Path) -
         running.get("/a?b=c")
         eventually(lambda: log.exists() and log.read_bytes().count(b"\n") == 1)
     (line,) = (json.loads(text) for text in log.read_text().splitlines())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["start_time"])
     assert line["method"] == "GET"
     assert line["path"] == "/a?b=c"
     assert line["protocol"] == "HTTP/1.1"
