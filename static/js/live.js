@@ -12,7 +12,8 @@ let cursor = Number(body.dataset.cursor || 0);
 let attempts = 0;
 let socket = null;
 let poller = null;
-let isDegraded = body.hasAttribute("data-degraded");
+let isFeedDegraded = false;
+let isPageDegraded = body.hasAttribute("data-degraded");
 
 function topics() {
   const named = [...document.querySelectorAll("[data-live]")].flatMap((region) => region.dataset.live.split(/\s+/));
@@ -20,11 +21,23 @@ function topics() {
 }
 
 function show(state) {
+  const isDegraded = isFeedDegraded || isPageDegraded;
+  document.getElementById("degraded").hidden = !isDegraded;
   const shown = state === "live" && isDegraded ? "degraded" : state;
   if (badge.dataset.liveState === shown) return;
   badge.dataset.liveState = shown;
   badge.querySelector("[data-word]").textContent = words[shown];
 }
+
+const isOpen = () => socket?.readyState === WebSocket.OPEN;
+const hasFigures = () => document.querySelector("[data-every]") !== null;
+
+// Regions with live figures know best whether there are any: they say so when there are none.
+document.addEventListener("htmx:after:swap", () => {
+  if (!hasFigures()) return;
+  isPageDegraded = document.querySelector("[data-degraded-now]") !== null;
+  if (isOpen()) show("live");
+});
 
 /** Refresh a region now, or once the last refresh is GAP_MS old; many events are one fetch. */
 function refresh(region) {
@@ -69,7 +82,8 @@ function take(message) {
   message.results?.forEach(dispatch);
   if (message.cursor !== undefined) cursor = Math.max(cursor, Number(message.cursor));
   if (message.degraded !== undefined) {
-    isDegraded = Boolean(message.degraded);
+    isFeedDegraded = Boolean(message.degraded);
+    if (!hasFigures()) isPageDegraded = isFeedDegraded;
     show("live");
   }
   if (message.reset === true || message.type === "reset") refreshAll();
