@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from meshconsole.core.errors import MeshError
@@ -18,7 +19,8 @@ from meshconsole.discovery.arrivals import OUTAGES
 from meshconsole.discovery.desk import Desk
 from meshconsole.discovery.quota import Bucket
 from meshconsole.discovery.streams import Stream
-from meshconsole.healing.services import reports_ingest
+from meshconsole.healing.evidence import Message
+from meshconsole.healing.services import messages_ingest
 from meshconsole.telemetry.services import WindowStore
 from proxy.aio import spawn
 from proxy.contract.session import Receipt, Report
@@ -30,7 +32,12 @@ BURST = 1200.0
 """A sidecar that was alone for long brings up to a thousand reports at once."""
 FLUSH_SECONDS = 1.0
 EVENTS_WAITING_LIMIT = 5_000
+EVENTS_TOGETHER = 100
 UNRECEIPTED_LIMIT = 512
+EVENTS_PER_REPORT, WINDOWS_PER_REPORT = 64, 1024
+"""More than a sidecar ever puts in one report: each is work for the database or this loop."""
+EVENTS_PER_TOKEN = 8
+"""So many anomalies cost as much of the quota as a report."""
 _AGAIN_SECONDS = 1.0
 
 Send = Callable[[Stream, Receipt], Coroutine[Any, Any, None]]
@@ -61,7 +68,10 @@ class Intake:
 
     def take(self, stream: Stream, report: Report) -> bool:
         """Take a report if quota and room allow; on False end the stream, it comes again."""
-        if not self._allowed(stream):
+        if len(report.events) > EVENTS_PER_REPORT or len(report.up) > WINDOWS_PER_REPORT:
+            self._counts["reports_too_long"] += 1
+            return False
+        if not self._allowed(stream, len(report.events)):
             self._counts["reports_over_quota"] += 1
             return False
         waiting = stream.unreceipted
@@ -102,34 +112,41 @@ class Intake:
         """Store anomalies in the order they came; while the database is away they wait."""
         while True:
             await self._has_events.wait()
-            stream, report = self._events[0]
+            batch = list(islice(self._events, EVENTS_TOGETHER))
             try:
-                await self._desk.ask(
-                    reports_ingest,
-                    reporter=stream.identity,
-                    boot_id=stream.node.boot_id,
-                    seq=report.seq,
-                    events=report.events,
-                    now=self._now(),
-                )
+                await self._keep(batch)
             except OUTAGES as error:
                 logger.warning("anomalies wait for the database", extra={"error": str(error)})
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
-            except Exception:  # it would fail again and hold up every other report
-                self._counts["reports_refused"] += 1
-                logger.exception("anomalies of a report could not be kept")
-            self._events.popleft()
+            for stream, report in batch:
+                self._events.popleft()
+                self._done(stream, report.seq)
             if not self._events:
                 self._has_events.clear()
-            self._done(stream, report.seq)
-            self._receipt(stream)
+            for stream in {id(stream): stream for stream, _ in batch}.values():
+                self._receipt(stream)
 
-    def _allowed(self, stream: Stream) -> bool:
+    async def _keep(self, batch: Sequence[tuple[Stream, Report]]) -> None:
+        """Store what a batch reports, all at once, or one by one when one of them will not go."""
+        try:
+            messages = [_message(stream, report) for stream, report in batch]
+            await self._desk.ask(messages_ingest, messages, now=self._now())
+        except OUTAGES:
+            raise
+        except Exception:  # it would fail again and hold up every other report
+            if len(batch) > 1:
+                for one in batch:
+                    await self._keep([one])
+                return
+            self._counts["reports_refused"] += 1
+            logger.exception("anomalies of a report could not be kept")
+
+    def _allowed(self, stream: Stream, events: int) -> bool:
         now = self._clock()
         if stream.reports is None:
             stream.reports = Bucket(rate=RATE_PER_SECOND, burst=BURST, now=now)
-        return stream.reports.take(now)
+        return stream.reports.take(now, 1.0 + events / EVENTS_PER_TOKEN)
 
     def _done(self, stream: Stream, seq: int) -> None:
         waiting = stream.unreceipted
@@ -149,3 +166,12 @@ class Intake:
         for seq in [seq for seq in waiting if seq <= covered]:
             del waiting[seq]
         spawn(self._send(stream, Receipt(seq=covered)), name="discovery-receipt")
+
+
+def _message(stream: Stream, report: Report) -> Message:
+    return Message(
+        reporter=stream.identity,
+        boot_id=stream.node.boot_id,
+        seq=report.seq,
+        events=report.events,
+    )

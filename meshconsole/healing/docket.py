@@ -1,8 +1,8 @@
-"""One reporter's claims heard in order: which anomaly each belongs to, and what it does to it."""
+"""Claims heard in order: which anomaly each belongs to, and what it does to it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from meshconsole.healing.evidence import Claim, KnownInstance
@@ -10,12 +10,17 @@ from meshconsole.healing.models import Anomaly, Testimony
 from meshconsole.healing.states import AnomalyState
 from proxy.contract.identity import InstanceIdentity
 
+PUBLISH_EVERY = timedelta(seconds=1)
+"""How often at most browsers hear of one anomaly."""
 _COUNTED = (
     "last_at", "due_at", "reporter_count", "report_count", "errors_total", "updated_at",
+    "published_at",
 )  # fmt: skip
 _SAID = ("is_failing", "said_at", "report_count", "errors")
 Fault = tuple[str, str]
 """Subject instance and rule."""
+Mark = tuple[int, str]
+"""Identity of an anomaly's object, and a reporter: one that was opened has no key yet."""
 
 
 class Docket:
@@ -25,29 +30,19 @@ class Docket:
     order. Its older words never open an anomaly again: they are evidence of the one before.
     """
 
-    def __init__(
-        self,
-        reporter: InstanceIdentity,
-        claims: Iterable[Claim],
-        *,
-        silence: timedelta,
-        now: datetime,
-    ) -> None:
-        self._reporter = reporter
+    def __init__(self, claims: Collection[Claim], *, silence: timedelta, now: datetime) -> None:
         self._silence = silence
         self._now = now
-        faults = {(claim.subject_instance, claim.rule) for claim in claims}
-        self._open = _open_anomalies(faults)
+        self._reporters = {claim.reporter.instance for claim in claims}
+        self._open = _open_anomalies({(claim.subject_instance, claim.rule) for claim in claims})
         self._closed: dict[Fault, Anomaly | None] = {}
-        self._testimonies: dict[int, Testimony] = {
-            testimony.anomaly_id: testimony
-            for testimony in Testimony.objects.filter(
-                anomaly__in=[anomaly.pk for anomaly in self._open.values()],
-                reporter_instance=reporter.instance,
-            )
-        }
+        self._testimonies = self._testimonies_of(self._open.values())
         self._changed: dict[int, Anomaly] = {}
-        self.opened: list[Anomaly] = []
+        self._said: dict[Mark, Testimony] = {}
+        self.opened: list[tuple[Anomaly, InstanceIdentity]] = []
+        """What is new, and who was the first to report it."""
+        self.told: list[tuple[Anomaly, str]] = []
+        """Of what browsers are to hear now, and which fact."""
 
     def hear(self, claim: Claim, subject: KnownInstance) -> Anomaly | None:
         """Count a claim; returns the anomaly that it is evidence of."""
@@ -63,43 +58,51 @@ class Docket:
         self._count(anomaly, claim)
         return anomaly
 
-    @property
-    def touched(self) -> list[Anomaly]:
-        """Anomalies that were there before and have changed."""
-        new = {anomaly.pk for anomaly in self.opened}
-        return [anomaly for pk, anomaly in self._changed.items() if pk not in new]
-
     def recovered(self) -> Iterator[Anomaly]:
-        """Open anomalies of which this reporter's word leaves nobody who says that they fail."""
-        for pk, anomaly in self._changed.items():
+        """Open anomalies of which nobody says any more that they fail."""
+        still = {mark for (mark, _), testimony in self._said.items() if testimony.is_failing}
+        for mark, anomaly in self._changed.items():
             if (
                 anomaly.state == AnomalyState.OPEN
-                and not self._testimonies[pk].is_failing
-                and not Testimony.objects.filter(anomaly=pk, is_failing=True).exists()
+                and mark not in still
+                and not Testimony.objects.filter(anomaly=anomaly, is_failing=True).exists()
             ):
                 yield anomaly
 
     def save(self) -> None:
-        """Write what was counted."""
-        for pk, anomaly in self._changed.items():
-            anomaly.save(update_fields=_COUNTED)
-            testimony = self._testimonies[pk]
-            testimony.save(update_fields=None if testimony._state.adding else _SAID)
+        """Write what was counted, and note what is to be told."""
+        for anomaly in self._changed.values():
+            is_new = anomaly._state.adding
+            if is_new or self._now - anomaly.published_at >= PUBLISH_EVERY:
+                anomaly.published_at = self._now
+                self.told.append((anomaly, "opened" if is_new else "changed"))
+            anomaly.save(update_fields=None if is_new else _COUNTED)
+        for (mark, _), testimony in self._said.items():
+            testimony.anomaly = self._changed[mark]
+        new = [testimony for testimony in self._said.values() if testimony._state.adding]
+        for testimony in self._said.values():
+            if not testimony._state.adding:
+                testimony.save(update_fields=_SAID)
+        Testimony.objects.bulk_create(new)
+
+    def _testimonies_of(self, anomalies: Iterable[Anomaly]) -> dict[Mark, Testimony]:
+        marks = {anomaly.pk: id(anomaly) for anomaly in anomalies}
+        if not marks:
+            return {}
+        said = Testimony.objects.filter(
+            anomaly__in=list(marks), reporter_instance__in=self._reporters
+        )
+        return {(marks[each.anomaly_id], each.reporter_instance): each for each in said}
 
     def _past(self, fault: Fault, claim: Claim) -> Anomaly | None:
         """The last closed anomaly, when the claim is older than what its reporter said of it."""
         if fault not in self._closed:
-            self._closed[fault] = _last_closed(fault)
+            self._closed[fault] = closed = _last_closed(fault)
+            self._testimonies |= self._testimonies_of([closed] if closed else [])
         anomaly = self._closed[fault]
         if anomaly is None:
             return None
-        testimony = self._testimonies.get(anomaly.pk)
-        if testimony is None:
-            testimony = Testimony.objects.filter(
-                anomaly=anomaly, reporter_instance=self._reporter.instance
-            ).first()
-            if testimony is not None:
-                self._testimonies[anomaly.pk] = testimony
+        testimony = self._testimonies.get((id(anomaly), claim.reporter.instance))
         if claim.phase == "recovered":
             return anomaly if testimony is not None else None
         if testimony is not None and claim.window_end <= testimony.said_at:
@@ -107,7 +110,7 @@ class Docket:
         return None
 
     def _opened(self, claim: Claim, subject: KnownInstance) -> Anomaly:
-        anomaly = Anomaly.objects.create(
+        anomaly = Anomaly(
             subject_instance=subject.instance,
             subject_app=subject.app,
             subject_unit=subject.unit,
@@ -120,17 +123,17 @@ class Docket:
             updated_at=self._now,
             published_at=self._now,
         )
-        self.opened.append(anomaly)
+        self.opened.append((anomaly, claim.reporter))
         return anomaly
 
     def _count(self, anomaly: Anomaly, claim: Claim) -> None:
-        testimony = self._testimonies.get(anomaly.pk)
+        mark = (id(anomaly), claim.reporter.instance)
+        testimony = self._testimonies.get(mark)
         if testimony is None:
-            testimony = self._testimonies[anomaly.pk] = Testimony(
-                anomaly=anomaly,
-                reporter_instance=self._reporter.instance,
-                reporter_app=self._reporter.app,
-                reporter_unit=self._reporter.unit,
+            testimony = self._testimonies[mark] = Testimony(
+                reporter_instance=claim.reporter.instance,
+                reporter_app=claim.reporter.app,
+                reporter_unit=claim.reporter.unit,
                 said_at=claim.window_end,
             )
             anomaly.reporter_count += 1
@@ -148,7 +151,8 @@ class Docket:
                 anomaly.due_at = self._now + self._silence
         anomaly.report_count += 1
         anomaly.updated_at = self._now
-        self._changed[anomaly.pk] = anomaly
+        self._changed[id(anomaly)] = anomaly
+        self._said[mark] = testimony
 
 
 def _open_anomalies(faults: set[Fault]) -> dict[Fault, Anomaly]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from proxy.contract.identity import InvalidIdentity, check_name
+from proxy.contract.identity import InstanceIdentity, InvalidIdentity, check_name
 from proxy.contract.reports import AnomalyReport, AnomalySample
 
 ERROR_CLASSES = ("connect", "timeout", "5xx", "protocol")
@@ -21,11 +22,23 @@ _EVENT_ID = re.compile(r"^[\x21-\x7e]{1,128}$")
 _DIGEST = re.compile(r"^[0-9a-f]{64}$")
 
 
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """What one sidecar sent at once; its identity is proven, the rest is its word."""
+
+    reporter: InstanceIdentity
+    boot_id: str
+    seq: int
+    events: Sequence[AnomalyReport]
+
+
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """A report in decent form: bounded, printable, finite. Not yet compared with inventory."""
 
-    event_id: str
+    reporter: InstanceIdentity
+    boot_id: str
+    seq: int
     ordinal: int
+    event_id: str
     phase: str
     rule: str
     subject_instance: str
@@ -56,8 +69,9 @@ class KnownInstance(msgspec.Struct, frozen=True, kw_only=True):
     address: str
 
 
-def claim_of(report: AnomalyReport, *, ordinal: int, now: datetime) -> Claim | Refusal:
-    """Read one report."""
+def claim_of(message: Message, ordinal: int, *, now: datetime) -> Claim | Refusal:
+    """Read the report at a place of a message."""
+    report = message.events[ordinal]
     if not _EVENT_ID.match(report.id):
         return Refusal(reason="id", detail="The report's id is not 1 to 128 printable letters.")
     if report.phase not in ("failing", "recovered"):
@@ -75,8 +89,11 @@ def claim_of(report: AnomalyReport, *, ordinal: int, now: datetime) -> Claim | R
     if not all(_is_count(count) for count in (report.n, *errors.values())):
         return Refusal(reason="counts", detail="The counts cannot be true.")
     return Claim(
-        event_id=report.id,
+        reporter=message.reporter,
+        boot_id=text(message.boot_id, 64),
+        seq=message.seq,
         ordinal=ordinal,
+        event_id=report.id,
         phase=report.phase,
         rule=report.rule,
         subject_instance=report.subject.instance,
@@ -91,11 +108,12 @@ def claim_of(report: AnomalyReport, *, ordinal: int, now: datetime) -> Claim | R
     )
 
 
-def doubt(claim: Claim, *, reporter: str, known: dict[str, KnownInstance]) -> Refusal | None:
+def doubt(claim: Claim, known: dict[str, KnownInstance]) -> Refusal | None:
     """Why inventory speaks against a claim; None when it does not.
 
     A sidecar speaks of instances that exist, of the application that it names, never of itself.
     """
+    reporter = claim.reporter.instance
     if reporter not in known:
         return Refusal(reason="reporter_unknown", detail=f"Inventory has no instance {reporter!r}.")
     subject = known.get(claim.subject_instance)

@@ -10,14 +10,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from meshconsole.audit.services import audit_record
-from meshconsole.healing.docket import Docket
+from meshconsole.healing.docket import PUBLISH_EVERY, Docket
 from meshconsole.healing.evidence import (
     Claim,
     KnownInstance,
+    Message,
     Refusal,
     claim_of,
     doubt,
-    text,
 )
 from meshconsole.healing.models import Anomaly, AnomalyReport, Quarantine
 from meshconsole.healing.states import TRANSITIONS, AnomalyEvent, AnomalyState
@@ -30,10 +30,10 @@ from proxy.contract.reports import AnomalyReport as Report
 logger = logging.getLogger(__name__)
 
 SILENCE_SECONDS = 60
-PUBLISH_SECONDS = 1.0
 EVIDENCE_DAYS = 7
 ANOMALY_DAYS = 30
 BATCH = 500
+_Refused = tuple[InstanceIdentity, Refusal]
 
 
 def reports_ingest(
@@ -49,45 +49,52 @@ def reports_ingest(
     In one transaction. A report that was stored before is ignored; one that cannot be believed is
     counted in quarantine under its reason. Both are done with and need not be sent again.
     """
-    if not events:
+    message = Message(reporter=reporter, boot_id=boot_id, seq=seq, events=events)
+    return messages_ingest([message], now=now)
+
+
+def messages_ingest(messages: Sequence[Message], *, now: datetime) -> int:
+    """The same for what many sidecars sent, all of it or nothing; far cheaper than one by one."""
+    if not any(message.events for message in messages):
         return 0
     try:
-        return _ingest(reporter, boot_id, seq, events, now)
+        return _ingest(messages, now)
     except IntegrityError:
         # Another shard stored the same report, or opened the same anomaly, in the same moment.
-        return _ingest(reporter, boot_id, seq, events, now)
+        return _ingest(messages, now)
 
 
 @transaction.atomic
-def _ingest(
-    reporter: InstanceIdentity, boot_id: str, seq: int, events: Sequence[Report], now: datetime
-) -> int:
-    claims, refused = _read(events, now)
+def _ingest(messages: Sequence[Message], now: datetime) -> int:
+    claims, refused = _read(messages, now)
     claims = _unknown(claims)
-    known = _known_instances({reporter.instance, *(claim.subject_instance for claim in claims)})
+    known = _known_instances(
+        {name for claim in claims for name in (claim.reporter.instance, claim.subject_instance)}
+    )
     believed = []
     for claim in claims:
-        refusal = doubt(claim, reporter=reporter.instance, known=known)
+        refusal = doubt(claim, known)
         if refusal is None:
             believed.append(claim)
         else:
-            refused.append(refusal)
+            refused.append((claim.reporter, refusal))
     if believed:
-        _record(reporter, text(boot_id, 64), seq, believed, known, now)
+        _record(believed, known, now)
     if refused:
-        _quarantine(reporter, refused, now)
+        _quarantine(refused, now)
     return len(believed)
 
 
-def _read(events: Sequence[Report], now: datetime) -> tuple[list[Claim], list[Refusal]]:
+def _read(messages: Sequence[Message], now: datetime) -> tuple[list[Claim], list[_Refused]]:
     claims: dict[str, Claim] = {}
     refused = []
-    for ordinal, report in enumerate(events):
-        read = claim_of(report, ordinal=ordinal, now=now)
-        if isinstance(read, Refusal):
-            refused.append(read)
-        else:
-            claims.setdefault(read.event_id, read)
+    for message in messages:
+        for ordinal in range(len(message.events)):
+            read = claim_of(message, ordinal, now=now)
+            if isinstance(read, Refusal):
+                refused.append((message.reporter, read))
+            else:
+                claims.setdefault(read.event_id, read)
     return sorted(claims.values(), key=lambda claim: claim.window_end), refused
 
 
@@ -107,32 +114,23 @@ def _known_instances(ids: set[str]) -> dict[str, KnownInstance]:
     }
 
 
-def _record(
-    reporter: InstanceIdentity,
-    boot_id: str,
-    seq: int,
-    claims: list[Claim],
-    known: dict[str, KnownInstance],
-    now: datetime,
-) -> None:
-    docket = Docket(reporter, claims, silence=timedelta(seconds=SILENCE_SECONDS), now=now)
-    rows = []
-    for claim in claims:
-        subject = known[claim.subject_instance]
-        anomaly = docket.hear(claim, subject)
-        rows.append(_row(reporter, boot_id, seq, claim, subject, anomaly, now))
+def _record(claims: list[Claim], known: dict[str, KnownInstance], now: datetime) -> None:
+    docket = Docket(claims, silence=timedelta(seconds=SILENCE_SECONDS), now=now)
+    heard = [(claim, docket.hear(claim, known[claim.subject_instance])) for claim in claims]
     docket.save()
-    AnomalyReport.objects.bulk_create(rows)
-    for anomaly in docket.opened:
-        _tell_opened(anomaly, reporter)
-    for anomaly in docket.touched:
-        _tell_changed(anomaly, now)
+    AnomalyReport.objects.bulk_create(
+        _row(claim, known[claim.subject_instance], anomaly, now) for claim, anomaly in heard
+    )
+    for anomaly, reporter in docket.opened:
+        _write_down(anomaly, reporter)
+    for anomaly, kind in docket.told:
+        _publish(anomaly, kind)
     for anomaly in docket.recovered():
         fire(
             anomaly,
             TRANSITIONS,
             AnomalyEvent.RECOVERY_REPORTED,
-            actor=f"sidecar:{reporter.instance}",
+            actor="sidecars",
             reason="Nobody who reported it says any more that it fails.",
             due_at=None,
             closed_at=now,
@@ -142,23 +140,17 @@ def _record(
 
 
 def _row(
-    reporter: InstanceIdentity,
-    boot_id: str,
-    seq: int,
-    claim: Claim,
-    subject: KnownInstance,
-    anomaly: Anomaly | None,
-    now: datetime,
+    claim: Claim, subject: KnownInstance, anomaly: Anomaly | None, now: datetime
 ) -> AnomalyReport:
     return AnomalyReport(
         event_id=claim.event_id,
-        boot_id=boot_id,
-        seq=seq,
+        boot_id=claim.boot_id,
+        seq=claim.seq,
         ordinal=claim.ordinal,
         anomaly=anomaly,
-        reporter_instance=reporter.instance,
-        reporter_app=reporter.app,
-        reporter_unit=reporter.unit,
+        reporter_instance=claim.reporter.instance,
+        reporter_app=claim.reporter.app,
+        reporter_unit=claim.reporter.unit,
         subject_instance=subject.instance,
         subject_app=subject.app,
         subject_unit=subject.unit,
@@ -177,7 +169,7 @@ def _row(
     )
 
 
-def _tell_opened(anomaly: Anomaly, reporter: InstanceIdentity) -> None:
+def _write_down(anomaly: Anomaly, reporter: InstanceIdentity) -> None:
     audit_record(
         actor=f"sidecar:{reporter.instance}",
         verb="anomaly_opened",
@@ -185,13 +177,6 @@ def _tell_opened(anomaly: Anomaly, reporter: InstanceIdentity) -> None:
         after={"state": anomaly.state, "application": anomaly.subject_app},
         reason=f"{anomaly.errors_total} failures in its window.",
     )
-    _publish(anomaly, "opened")
-
-
-def _tell_changed(anomaly: Anomaly, now: datetime) -> None:
-    if (now - anomaly.published_at).total_seconds() >= PUBLISH_SECONDS:
-        Anomaly.objects.filter(pk=anomaly.pk).update(published_at=now)
-        _publish(anomaly, "changed")
 
 
 def _publish(anomaly: Anomaly, kind: str) -> None:
@@ -212,11 +197,11 @@ def _publish(anomaly: Anomaly, kind: str) -> None:
     )
 
 
-def _quarantine(reporter: InstanceIdentity, refused: Iterable[Refusal], now: datetime) -> None:
-    by_reason: dict[str, list[Refusal]] = {}
-    for refusal in refused:
-        by_reason.setdefault(refusal.reason, []).append(refusal)
-    for reason, refusals in by_reason.items():
+def _quarantine(refused: Iterable[_Refused], now: datetime) -> None:
+    by_reason: dict[tuple[InstanceIdentity, str], list[Refusal]] = {}
+    for reporter, refusal in refused:
+        by_reason.setdefault((reporter, refusal.reason), []).append(refusal)
+    for (reporter, reason), refusals in by_reason.items():
         detail = refusals[-1].detail[:300]
         rows = Quarantine.objects.filter(reporter_instance=reporter.instance, reason=reason)
         if not rows.update(
@@ -265,7 +250,7 @@ def anomalies_publish(*, now: datetime, limit: int = 100) -> int:
     late = Anomaly.objects.filter(
         state=AnomalyState.OPEN,
         updated_at__gt=F("published_at"),
-        published_at__lte=now - timedelta(seconds=PUBLISH_SECONDS),
+        published_at__lte=now - PUBLISH_EVERY,
     )
     told = 0
     for anomaly in list(late[:limit]):

@@ -9,11 +9,13 @@ import pytest
 
 from meshconsole.audit.models import AuditEntry
 from meshconsole.healing import models
+from meshconsole.healing.evidence import Message
 from meshconsole.healing.models import Anomaly, AnomalyReport, Quarantine
 from meshconsole.healing.services import (
     anomalies_lapse,
     anomalies_publish,
     evidence_prune,
+    messages_ingest,
     reports_ingest,
 )
 from meshconsole.live.models import LiveEvent
@@ -267,3 +269,34 @@ def test_old_evidence_is_forgotten_and_open_anomalies_stay() -> None:
     assert (AnomalyReport.objects.count(), Anomaly.objects.count()) == (0, 2)
     evidence_prune(now=NOW + timedelta(days=40))
     assert the_anomaly().state == "open"
+
+
+def test_what_many_sidecars_sent_is_taken_in_the_same_few_queries(
+    django_assert_max_num_queries: Any,
+) -> None:
+    messages = []
+    for number in range(60):
+        an_instance(f"web-{number}", application="web")
+        identity = InstanceIdentity(
+            trust_domain="mesh.local", unit="unit1", app="web", instance=f"web-{number}"
+        )
+        event = a_report(f"m{number}", at=number / 100)
+        messages.append(Message(reporter=identity, boot_id="b", seq=1, events=[event]))
+    with django_assert_max_num_queries(20):
+        assert messages_ingest([*messages, *messages], now=NOW) == 60
+    anomaly = the_anomaly()
+    assert (anomaly.reporter_count, anomaly.report_count, anomaly.errors_total) == (60, 60, 300)
+    assert live() == [("opened", "open")]
+    back = [
+        Message(
+            reporter=message.reporter,
+            boot_id="b",
+            seq=2,
+            events=[a_report(f"r{at}", phase="recovered", at=2)],
+        )
+        for at, message in enumerate(messages)
+    ]
+    messages_ingest(back[1:], now=NOW + timedelta(seconds=2))
+    assert the_anomaly().state == "open"
+    messages_ingest(back[:1], now=NOW + timedelta(seconds=2))
+    assert the_anomaly().state == "recovered"
