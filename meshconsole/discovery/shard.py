@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 HELLO_SECONDS = 10.0
 GREETING_LIMIT = 256
 """Streams that may be saying hello at once; more are asked to come back."""
+QUOTAS_LIMIT = 20_000
 SENDS_BEFORE_YIELD = 256
 PING_SECONDS = 20.0
 """A stream that has not answered one ping when the next is due is lost."""
@@ -63,6 +64,8 @@ class Shard:
         self.shelf = Shelf()
         self.desk = Desk("discovery-shard")
         self._trust_domain = trust_domain
+        self._quotas: dict[str, tuple[Bucket | None, Bucket | None]] = {}
+        """What is left of the quotas of those who are not here; coming back does not fill it."""
         self._greeting = 0
         self._fan_out_due = asyncio.Event()
         self.watch = HeadWatch(redis, self.shelf, self.counts, self._wanted, self._fan_out_due.set)
@@ -129,6 +132,11 @@ class Shard:
             return None
         finally:
             self._greeting -= 1
+        holder = self.streams.get(hello.node.id)
+        if holder is not None and holder.identity != identity:
+            taken = f"Instance {hello.node.id!r} is here as {holder.identity.uri}; use another id."
+            await self._refuse(connection, Refusal("instance_taken", taken))
+            return None
         if not self.arrivals.arrived(hello.node):
             self.counts["greetings_put_off"] += 1
             await self._bye(connection, "Too many sidecars wait to be registered.")
@@ -141,6 +149,9 @@ class Shard:
     def _open(self, stream: Stream) -> None:
         earlier = self.streams.get(stream.node.id)
         self.streams[stream.node.id] = stream
+        stream.reports, stream.renewals = self._quotas.pop(stream.identity.uri, (None, None))
+        if earlier is not None:
+            stream.reports, stream.renewals = earlier.reports, earlier.renewals
         self.counts["hellos"] += 1
         self.sync.opened(stream.node.id)
         self._offer(stream)
@@ -155,8 +166,13 @@ class Shard:
             spawn(self._bye(earlier.connection, reason, come_back=False), name="discovery-replaced")
 
     def _closed(self, stream: Stream) -> None:
-        if self.streams.get(stream.node.id) is stream:
-            del self.streams[stream.node.id]
+        if self.streams.get(stream.node.id) is not stream:
+            return
+        del self.streams[stream.node.id]
+        if stream.reports is not None or stream.renewals is not None:
+            self._quotas[stream.identity.uri] = (stream.reports, stream.renewals)
+            if len(self._quotas) > QUOTAS_LIMIT:
+                del self._quotas[next(iter(self._quotas))]
 
     # -- frames
 
