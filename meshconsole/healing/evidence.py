@@ -14,6 +14,9 @@ from proxy.contract.identity import InstanceIdentity, InvalidIdentity, check_nam
 from proxy.contract.reports import AnomalyReport, AnomalySample
 
 ERROR_CLASSES = ("connect", "timeout", "5xx", "protocol")
+RULES = frozenset(ERROR_CLASSES)
+"""What may be noticed. A name of the reporter's own choice would be an anomaly of its own, so one
+sidecar could open any number of them about one instance."""
 INTERFACES_KEPT = 10
 SAMPLES_KEPT = 5
 FUTURE_SECONDS = 300
@@ -76,8 +79,9 @@ def claim_of(message: Message, ordinal: int, *, now: datetime) -> Claim | Refusa
         return Refusal(reason="id", detail="The report's id is not 1 to 128 printable letters.")
     if report.phase not in ("failing", "recovered"):
         return Refusal(reason="phase", detail="A phase is failing or recovered.")
+    if report.rule not in RULES:
+        return Refusal(reason="rule", detail=f"{text(report.rule, 80)!r} is not a rule.")
     for what, name in (
-        ("rule", report.rule),
         ("subject", report.subject.instance),
         ("subject", report.subject.app),
     ):

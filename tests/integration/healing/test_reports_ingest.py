@@ -199,6 +199,7 @@ def test_browsers_hear_of_one_anomaly_once_a_second_and_of_its_last_figures() ->
          "subject_self"),
         ({"subject": Subject(instance="\ud800", address="", app="order", unit="u")}, "subject"),
         ({"rule": "<script>alert(1)</script>"}, "rule"),
+        ({"rule": "made-up-17"}, "rule"),
         ({"id": ""}, "id"),
         ({"id": "x" * 129}, "id"),
         ({"id": "a\x00b"}, "id"),
