@@ -19,6 +19,7 @@ from proxy.contract.identity import InstanceIdentity, InvalidIdentity, Node, che
 
 LEAF_LIFE = timedelta(hours=24)
 TOKEN_LIFE_LIMIT_SECONDS = 600
+TOKENS_KEPT = timedelta(days=7)
 _TOKEN_PREFIX = "mcj_"  # noqa: S105
 _SECRET_BYTES = 32
 
@@ -110,6 +111,11 @@ def enrol(*, token: str, csr_pem: str, claimed: Node, now: datetime) -> IssuedCe
         refused = JoinRefused(refusal.code, refusal.msg, _found(token))
         _audit_refusal(refused, claimed)
         raise refused from None
+
+
+def join_tokens_prune(*, now: datetime) -> int:
+    """Forget tokens that ended a week ago; until then a late use is told why it is refused."""
+    return JoinToken.objects.filter(expires_at__lt=now - TOKENS_KEPT).delete()[0]
 
 
 def renew(*, identity: InstanceIdentity, csr_pem: str, now: datetime) -> IssuedCertificate:

@@ -7,10 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import DatabaseError, connection, connections
+from django.utils import timezone
 
 from healer import tasks, tick
 from meshconsole.audit.models import AuditEntry
+from meshconsole.encryption.models import JoinToken
+from meshconsole.encryption.services import join_token_create
 from meshconsole.healing.models import Anomaly
+from meshconsole.live.models import LiveEvent
+from meshconsole.live.publish import publish_on_commit
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -81,3 +86,17 @@ def test_two_healers_that_race_move_each_row_once() -> None:
     assert sum(moved) == 40
     assert AuditEntry.objects.filter(verb="fell_silent").count() == 40
     assert connection.vendor
+
+
+@pytest.mark.django_db
+def test_pruning_forgets_what_nobody_asks_for_any_more() -> None:
+    now = timezone.now()
+    join_token_create(application="order", unit="unit1", actor="ann", now=now)
+    join_token_create(application="order", unit="unit1", actor="ann", now=now - timedelta(days=8))
+    for age in (1, 30):
+        event = publish_on_commit(topic="routes", kind="changed", ref=str(age))
+        LiveEvent.objects.filter(pk=event.pk).update(at=now - timedelta(hours=age))
+    publish_on_commit(topic="routes", kind="changed", ref="newest")
+    moved = tick.prune(now=now)
+    assert (moved["join tokens pruned"], moved["events pruned"]) == (1, 1)
+    assert JoinToken.objects.count() == 1
