@@ -27,11 +27,9 @@ class ThrottledBackend(ModelBackend):
         """The user, or None; raises PermissionDenied while throttled."""
         account, now = username or "", timezone.now()
         address = client_address(request) if request is not None else ""
-        if throttle.wait_seconds(account, address, now):
+        if throttle.try_begin(account, address, now) is None:
             raise PermissionDenied
         user = super().authenticate(request, username=username, password=password, **kwargs)
-        if user is None:
-            throttle.failure_record(account, address, now)
-        else:
+        if user is not None:
             throttle.failures_forget(account)
         return user

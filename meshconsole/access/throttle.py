@@ -11,10 +11,17 @@ PER_ACCOUNT = 5
 PER_ADDRESS = 30
 
 
-def wait_seconds(account: str, address: str, now: datetime) -> int:
-    """How long this account, or anybody at this address, waits before the next try; 0 is none."""
+def wait_seconds(
+    account: str, address: str, now: datetime, *, before: SignInFailure | None = None
+) -> int:
+    """How long this account, or anybody at this address, waits before the next try; 0 is none.
+
+    With `before`, only what was recorded earlier than that counts.
+    """
     since = now - timedelta(seconds=WINDOW_SECONDS)
     recent = SignInFailure.objects.filter(at__gt=since)
+    if before is not None:
+        recent = recent.filter(pk__lt=before.pk)
     waits = [0]
     for found, limit in (
         (recent.filter(account=account[:200].lower()), PER_ACCOUNT),
@@ -26,10 +33,17 @@ def wait_seconds(account: str, address: str, now: datetime) -> int:
     return max(waits)
 
 
-def failure_record(account: str, address: str, now: datetime) -> None:
-    """Remember a failed try, and forget those that no longer count."""
+def try_begin(account: str, address: str, now: datetime) -> SignInFailure | None:
+    """Record a try as failed before the password is looked at; None for one that has to wait.
+
+    A thousand tries at the same moment see each other this way, and five of them are looked at.
+    """
     SignInFailure.objects.filter(at__lte=now - timedelta(seconds=WINDOW_SECONDS)).delete()
-    SignInFailure.objects.create(account=account[:200].lower(), address=address[:64], at=now)
+    row = SignInFailure.objects.create(account=account[:200].lower(), address=address[:64], at=now)
+    if wait_seconds(account, address, now, before=row):
+        row.delete()
+        return None
+    return row
 
 
 def failures_forget(account: str) -> None:
