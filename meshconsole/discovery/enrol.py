@@ -28,6 +28,9 @@ from proxy.contract.session import PROTO, ROOTS_HEADER, Bye, Cert, Join, Refused
 logger = logging.getLogger(__name__)
 
 AT_ONCE_LIMIT = 64
+"""Joins that may wait for the database."""
+SILENT_LIMIT = 2048
+"""Connections whose join has not come: they cost memory only, and keep nobody out below this."""
 DEADLINE_SECONDS = 10.0
 FRAME_LIMIT_BYTES = 64 * 1024
 _CERT_ID = "join"
@@ -36,12 +39,13 @@ _END = "-----END CERTIFICATE-----\n"
 
 
 class EnrolDoor:
-    """One join per connection, 64 connections at once, ten seconds each."""
+    """One join per connection, 64 joins at once, ten seconds each."""
 
     def __init__(self, counts: Counter[str], roots: Callable[[], str]) -> None:
         self._counts = counts
         self._roots = roots
         self._desk = Desk("discovery-enrol")
+        self._silent = 0
         self._open = 0
 
     def with_roots(
@@ -53,26 +57,38 @@ class EnrolDoor:
 
     async def serve(self, connection: ServerConnection) -> None:
         """One connection: a join, its answer, the end."""
-        if self._open >= AT_ONCE_LIMIT:
-            self._counts["joins_put_off"] += 1
-            wait_ms = random.randint(*_RETRY_MS)  # noqa: S311
-            await _last_word(connection, Bye(retry_after_ms=wait_ms, reason="Many join just now."))
-            return
-        self._open += 1
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
-                answer = await self._answer(connection)
-                await _last_word(connection, answer)
+                await _last_word(connection, await self._heard(connection))
         except TimeoutError:
             self._counts["joins_refused_deadline"] += 1
         except ConnectionClosed:
             self._counts["joins_cut"] += 1
+
+    async def _heard(self, connection: ServerConnection) -> Cert | Refused | Bye:
+        if self._silent >= SILENT_LIMIT:
+            return self._put_off()
+        self._silent += 1
+        try:
+            frame = await connection.recv(decode=False)
+        finally:
+            self._silent -= 1
+        if self._open >= AT_ONCE_LIMIT:
+            return self._put_off()
+        self._open += 1
+        try:
+            return await self._answer(frame)
         finally:
             self._open -= 1
 
-    async def _answer(self, connection: ServerConnection) -> Cert | Refused | Bye:
+    def _put_off(self) -> Bye:
+        self._counts["joins_put_off"] += 1
+        wait_ms = random.randint(*_RETRY_MS)  # noqa: S311
+        return Bye(retry_after_ms=wait_ms, reason="Many join just now.")
+
+    async def _answer(self, frame: bytes) -> Cert | Refused | Bye:
         try:
-            join = _read(await connection.recv(decode=False))
+            join = _read(frame)
             issued: IssuedCertificate = await self._desk.ask(
                 enrol, token=join.token, csr_pem=join.pem, claimed=join.node, now=datetime.now(UTC)
             )
@@ -80,7 +96,7 @@ class EnrolDoor:
             self._counts[f"joins_refused_{refusal.code}"] += 1
             logger.info("join refused", extra={"code": refusal.code})
             return Refused(code=refusal.code, msg=refusal.msg)
-        except (ConnectionClosed, TimeoutError):
+        except TimeoutError:
             raise
         except Exception:
             self._counts["joins_failed"] += 1
