@@ -88,6 +88,18 @@ def secret_kept(path: Path) -> str:
     return made
 
 
+def private_file(path: Path) -> Path:
+    """The same path, with a file there that only its owner can read.
+
+    The database holds sessions, and the folder may have been made by somebody less careful; SQLite
+    gives the files beside it the mode of the first.
+    """
+    path.touch(mode=0o600)
+    if path.stat().st_uid == os.geteuid():
+        path.chmod(0o600)
+    return path
+
+
 def names(text: str) -> list[str]:
     """Comma-separated names as a list."""
     return [name.strip() for name in text.split(",") if name.strip()]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from meshconsole.core.logs import logging_settings
-from meshconsole.env import Environment, names, postgres, sqlite
+from meshconsole.env import Environment, names, postgres, private_file, sqlite
 
 ENV = Environment()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -91,7 +91,7 @@ TEMPLATES: list[dict[str, Any]] = [
 DATABASES = {
     "default": postgres(ENV.database_url)
     if ENV.database_url
-    else sqlite(STATE_DIR / "console.sqlite3")
+    else sqlite(private_file(STATE_DIR / "console.sqlite3"))
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from meshconsole.env import Environment, names, postgres, secret_kept, sqlite
+from meshconsole.env import Environment, names, postgres, private_file, secret_kept, sqlite
 
 
 def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,3 +53,13 @@ def test_sqlite_waits_for_its_turn() -> None:
 
 def test_names_are_separated_by_commas() -> None:
     assert names(" a, b,,c ") == ["a", "b", "c"]
+
+
+def test_the_database_file_is_its_owners_alone_in_whatever_folder(tmp_path: Path) -> None:
+    old = tmp_path / "old.sqlite3"
+    old.write_bytes(b"kept")
+    old.chmod(0o644)
+    for path in (old, tmp_path / "new.sqlite3"):
+        assert private_file(path) == path
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert old.read_bytes() == b"kept"
