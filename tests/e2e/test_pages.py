@@ -7,15 +7,24 @@ import os
 import signal
 import urllib.parse
 from functools import partial
+from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Page, Response, StorageState, expect
 
 from meshconsole.demo.launch import Launched
 from meshconsole.drill.stage import Stage
-from tests.e2e.shots import DRAWN, PAGES, sign_in
+from tests.e2e.shots import DRAWN, LOOKS, PAGES, Look, sign_in
 from tests.harness.demo import in_step, process_of, restarted
 
 FIRST_LOAD_BYTES = 80_000
+AXE = Path(__file__).parents[1] / "vendor" / "axe-core-4.14.1" / "axe.min.js"
+JUDGED = """
+axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}).then((run) =>
+  run.violations
+    .filter((each) => ["serious", "critical"].includes(each.impact))
+    .map((each) => `${each.id}: ${each.nodes.map((node) => node.target.join(" ")).join(", ")}`))
+"""
 VICTIM = "stock-2"
 WINDOW_MS = 40_000
 """A demo that has just begun has no complete window of traffic yet."""
@@ -81,6 +90,27 @@ def test_a_first_load_is_light_but_for_graph_and_charts(
 def weigh(sizes: dict[str, int], got: Response) -> None:
     """What a page's answers weigh when they are compressed, each address once."""
     sizes[got.url] = len(gzip.compress(got.body()))
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+def test_no_page_shuts_anybody_out(
+    look: Look, browser: Browser, demo: Launched, signed_in: StorageState
+) -> None:
+    context = browser.new_context(
+        viewport={"width": look.width, "height": look.height},
+        color_scheme="dark" if look.scheme == "dark" else "light",
+        storage_state=signed_in,
+    )
+    page = context.new_page()
+    found: dict[str, list[str]] = {}
+    for name, path in PAGES.items():
+        page.goto(address(demo, path))
+        if name in DRAWN:
+            page.wait_for_selector(DRAWN[name])
+        page.evaluate(AXE.read_text())
+        found[name] = page.evaluate(JUDGED)
+    context.close()
+    assert {name: faults for name, faults in found.items() if faults} == {}
 
 
 def test_the_graph_is_drawn_and_its_table_says_the_same(page: Page, demo: Launched) -> None:
