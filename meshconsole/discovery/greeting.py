@@ -77,13 +77,17 @@ def node_check(node: Node) -> None:
         raise Refusal("name", str(error)) from None
     if not _is_address(node.addr):
         raise Refusal("address", "The address of a node is host:port.")
-    if not 0 < len(node.boot_id) <= _WORD_LENGTH or len(node.version) > _WORD_LENGTH:
+    if not node.boot_id or not all(
+        len(word) <= _WORD_LENGTH and word.isprintable() for word in (node.boot_id, node.version)
+    ):
         raise Refusal("node", f"A boot id and a version have at most {_WORD_LENGTH} characters.")
     if len(node.interfaces) > INTERFACES_LIMIT or len(node.caps) > _CAPS_LIMIT:
         raise Refusal("node", f"A node declares at most {INTERFACES_LIMIT} interfaces.")
-    if any(not 0 < len(name) <= _INTERFACE_LENGTH for name in node.interfaces):
+    if not all(
+        0 < len(name) <= _INTERFACE_LENGTH and name.isprintable() for name in node.interfaces
+    ):
         raise Refusal("node", f"An interface has 1 to {_INTERFACE_LENGTH} characters.")
-    if any(len(cap) > _WORD_LENGTH for cap in node.caps):
+    if not all(len(cap) <= _WORD_LENGTH and cap.isprintable() for cap in node.caps):
         raise Refusal("node", f"A capability has at most {_WORD_LENGTH} characters.")
 
 

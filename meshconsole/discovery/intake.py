@@ -33,7 +33,7 @@ BURST = 1200.0
 FLUSH_SECONDS = 1.0
 EVENTS_WAITING_LIMIT = 5_000
 EVENTS_TOGETHER = 100
-UNRECEIPTED_LIMIT = 512
+UNRECEIPTED_LIMIT = 2_048
 EVENTS_PER_REPORT, WINDOWS_PER_REPORT = 64, 1024
 """More than a sidecar ever puts in one report: each is work for the database or this loop."""
 EVENTS_PER_TOKEN = 8

@@ -31,7 +31,7 @@ from meshconsole.inventory.services import instances_gone
 logger = logging.getLogger(__name__)
 
 LEASE_NAME = "discovery.compiler"
-LEASE_SECONDS = 10.0
+LEASE_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 QUIET_SECONDS = 0.1
 """A change waits this long for the next one, and `SETTLE_SECONDS` at most."""

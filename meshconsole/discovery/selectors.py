@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import cast
 
 import msgspec
 from django.utils import timezone
@@ -26,14 +27,16 @@ class ShardView:
 
 def compilation() -> Head:
     """The head in force with its findings and blocked variants; raises Degraded."""
-    return head_read(redis.client().hgetall(keys.HEAD)) or Head()
+    fields = cast("dict[bytes | str, bytes | str]", redis.client().hgetall(keys.HEAD))
+    return head_read(fields) or Head()
 
 
 def shards() -> list[ShardView]:
     """Every live shard of the daemon; raises Degraded."""
     now = timezone.now().timestamp()
     found = []
-    for shard, raw in sorted(redis.client().hgetall(keys.SHARDS).items()):
+    told = cast("dict[str, str]", redis.client().hgetall(keys.SHARDS))
+    for shard, raw in sorted(told.items()):
         try:
             counts = msgspec.json.decode(raw, type=dict[str, float])
         except msgspec.MsgspecError:

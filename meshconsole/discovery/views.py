@@ -64,6 +64,7 @@ def _sidecars(request: HttpRequest) -> dict[str, Any]:
         ],
         "strip": {_LOOKS[name]: counts[name] for name in reversed(STATES)},
         "progress": progress,
+        "compilation": live(compilation),
         "revision": revision.current(),
         "q": text,
         "state": state,

@@ -6,12 +6,11 @@ import time
 
 import pytest
 
-from meshconsole.discovery import intake
+from meshconsole.discovery import enrol, intake
 from proxy.contract.reports import AnomalyReport, Subject
 from proxy.contract.session import Bye, Push, Receipt, Refused, Report
 from tests.factories import an_application
-from tests.integration.discovery.conftest import Console, told
-from tests.integration.discovery.test_stream import active, split
+from tests.harness.discovery import Console, active, split, told
 
 
 def a_report(seq: int, events: int = 0) -> Report:
@@ -72,3 +71,15 @@ async def test_a_report_longer_than_any_honest_one_is_not_taken(console: Console
         assert (await stream.expect(Receipt)).seq == 1
         await stream.say(a_report(2, events=intake.EVENTS_PER_REPORT + 1))
         assert "Too many reports" in (await stream.expect(Bye)).reason
+
+
+async def test_those_who_say_nothing_at_the_enrolment_door_keep_nobody_out(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enrol, "AT_ONCE_LIMIT", 3)
+    mute = [await console.sidecar(f"mute-{at}").at_door() for at in range(5)]
+    try:
+        await console.joined()
+    finally:
+        for door in mute:
+            await door.socket.close()

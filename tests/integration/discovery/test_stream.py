@@ -16,27 +16,18 @@ from websockets.exceptions import ConnectionClosed
 from meshconsole.core import redis
 from meshconsole.inventory import sync
 from meshconsole.inventory.models import Instance
-from meshconsole.steering.services import split_set
 from proxy.contract.check import check
 from proxy.contract.digest import digest_of
 from proxy.contract.session import Bye, Cert, Csr, Have, Hello, Push, Refused
 from proxy.contract.snapshot import Service, Snapshot
-from tests.harness.sidecar import Sidecar, Stream
+from tests.harness.discovery import Console, active, group, split, told
+from tests.harness.sidecar import Stream
 from tests.harness.wait import eventually_async
-from tests.integration.discovery.conftest import Console, told
 
 
 def snapshot_of(push: Push) -> Snapshot:
     assert push.base is None
     return msgspec.json.decode(msgspec.json.encode(push.set), type=Snapshot)
-
-
-async def active(sidecar: Sidecar) -> tuple[Stream, Push]:
-    """A stream that has acked its first snapshot."""
-    stream = await sidecar.opened()
-    push = await stream.expect(Push)
-    await stream.ack(push)
-    return stream, push
 
 
 async def endpoints_in_next(stream: Stream) -> list[str]:
@@ -48,12 +39,6 @@ async def endpoints_in_next(stream: Stream) -> list[str]:
 
 async def states() -> dict[str, sync.SyncState]:
     return {one.instance: one for one in await told(sync.sync_states)}
-
-
-async def split(first: int, **fields: object) -> None:
-    given = {"application": "order", "split": {"Group_1": first, "Group_2": 100 - first}}
-    more = {"expected_version": None, "actor": "test", "force": True} | fields
-    await told(lambda: split_set(**given, **more))  # type: ignore[arg-type]
 
 
 async def test_hello_registers_and_brings_a_consistent_snapshot(console: Console) -> None:
@@ -86,7 +71,7 @@ async def test_a_sidecar_that_holds_the_latest_is_told_nothing(console: Console)
 async def test_a_change_is_pushed_as_a_difference_to_what_was_acked(console: Console) -> None:
     stream, first = await active(await console.joined())
     async with stream:
-        await told(lambda: _group("order", "Group_2"))
+        await group("Group_2")
         await split(30)
         push = await stream.expect(Push)
         assert push.base == first.digest
@@ -102,7 +87,7 @@ async def test_a_change_is_pushed_as_a_difference_to_what_was_acked(console: Con
 async def test_revisions_coalesce_while_a_push_is_unanswered(console: Console) -> None:
     stream, _ = await active(await console.joined())
     async with stream:
-        await told(lambda: _group("order", "Group_2"))
+        await group("Group_2")
         await split(10)
         unanswered = await stream.expect(Push)
         for percent in (20, 30, 40):
@@ -118,7 +103,7 @@ async def test_revisions_coalesce_while_a_push_is_unanswered(console: Console) -
 async def test_a_difference_that_does_not_fit_is_followed_by_the_whole(console: Console) -> None:
     stream, _ = await active(await console.joined())
     async with stream:
-        await told(lambda: _group("order", "Group_2"))
+        await group("Group_2")
         await split(10)
         push = await stream.expect(Push)
         assert push.base is not None
@@ -132,7 +117,7 @@ async def test_a_refused_snapshot_is_shown_with_its_path_and_not_sent_again(
 ) -> None:
     stream, first = await active(await console.joined())
     async with stream:
-        await told(lambda: _group("order", "Group_2"))
+        await group("Group_2")
         await split(10)
         push = await stream.expect(Push)
         path = "/route/order/rules/0/split/1"
@@ -216,7 +201,7 @@ async def test_a_malformed_later_frame_ends_only_that_stream(console: Console) -
         async with stream:
             await stream.say_raw("nonsense")
             assert (await stream.expect(Refused)).code == "frame"
-        await told(lambda: _group("order", "Group_2"))
+        await group("Group_2")
         await split(10)
         assert (await other.expect(Push)).v > 0
 
@@ -310,10 +295,3 @@ async def test_what_the_daemon_keeps_of_a_stream_is_what_the_console_reads(
         assert found["digest"] == push.digest
         assert found["variant"] == "order/unit1/stable"
         assert found["nack"] is None
-
-
-def _group(app: str, name: str) -> None:
-    from meshconsole.inventory.models import Application
-    from meshconsole.inventory.services import group_add
-
-    group_add(Application.objects.get(name=app), name, actor="test", reason="")

@@ -1,0 +1,146 @@
+"""Laws of the compiler: order does not matter, differences add up, what is served is sound."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+from hypothesis import given, settings, strategies as st
+
+from meshconsole.discovery.bundles import Bundle, Resources, bundle_read, push_of
+from meshconsole.discovery.compiler import (
+    ApplicationFact,
+    InstanceFact,
+    MeshFacts,
+    Rendering,
+    RouteFact,
+    compile_revision,
+    compile_variants,
+    render,
+)
+from meshconsole.discovery.leases import Leased, reap
+from proxy.contract.check import check
+from proxy.contract.digest import digest_of_parts
+from proxy.contract.snapshot import Rule, Share
+
+APPS = ("gateway", "order", "stock")
+GROUPS = ("Group_1", "Group_2", "Group_3")
+
+
+@st.composite
+def meshes(draw: st.DrawFn) -> MeshFacts:
+    """Sound meshes: every group that is named exists, every split sums to 100."""
+    names = draw(st.lists(st.integers(0, 99), unique=True, max_size=12))
+    instances = tuple(
+        InstanceFact(
+            id=f"i{name}",
+            app=draw(st.sampled_from(APPS)),
+            unit=draw(st.sampled_from(("unit1", "unit2"))),
+            group=draw(st.sampled_from(GROUPS)),
+            addr=f"10.0.0.{name}:80",
+            serving=draw(st.booleans()),
+        )
+        for name in names
+    )
+    routes = tuple(
+        RouteFact(app=app, version=draw(st.integers(1, 9)), rules=(draw(rules()),))
+        for app in draw(st.lists(st.sampled_from(APPS), unique=True))
+    )
+    return MeshFacts(
+        revision=draw(st.integers(0, 10**6)),
+        applications=tuple(ApplicationFact(name=app, groups=GROUPS) for app in APPS),
+        instances=instances,
+        routes=routes,
+    )
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rule:
+    """A split over the groups, in whole percents."""
+    first = draw(st.integers(0, 100))
+    second = draw(st.integers(0, 100 - first))
+    percents = (first, second, 100 - first - second)
+    return Rule(
+        id="default",
+        split=tuple(
+            Share(group=group, percent=float(percent))
+            for group, percent in zip(GROUPS, percents, strict=True)
+        ),
+    )
+
+
+def rendered(facts: MeshFacts) -> dict[str, Rendering]:
+    return {key: render(one) for key, one in compile_variants(compile_revision(facts)).items()}
+
+
+@given(meshes(), st.randoms(use_true_random=False))
+def test_the_order_of_facts_does_not_matter(facts: MeshFacts, chance: random.Random) -> None:
+    shuffled = msgspec.structs.replace(
+        facts,
+        applications=tuple(chance.sample(facts.applications, len(facts.applications))),
+        instances=tuple(chance.sample(facts.instances, len(facts.instances))),
+        routes=tuple(chance.sample(facts.routes, len(facts.routes))),
+    )
+    assert rendered(shuffled) == rendered(facts)
+
+
+@given(meshes(), st.integers(1, 1000))
+def test_a_revision_that_changes_nothing_keeps_every_digest(facts: MeshFacts, later: int) -> None:
+    assert rendered(msgspec.structs.replace(facts, revision=later)) == rendered(facts)
+
+
+@given(meshes())
+def test_a_sound_mesh_is_served_as_sound_snapshots(facts: MeshFacts) -> None:
+    variants = compile_variants(compile_revision(facts))
+    assert set(variants) == {f"{one.app}/{one.unit}/stable" for one in facts.instances}
+    assert all(check(snapshot) == [] for snapshot in variants.values())
+
+
+@given(meshes())
+def test_facts_that_came_through_json_compile_to_the_same_bytes(facts: MeshFacts) -> None:
+    again = msgspec.json.decode(msgspec.json.encode(facts), type=MeshFacts)
+    assert rendered(again) == rendered(facts)
+
+
+@settings(max_examples=200)
+@given(meshes(), meshes())
+def test_a_difference_on_its_base_is_the_whole(before: MeshFacts, after: MeshFacts) -> None:
+    old, new = _whole(before), _whole(after)
+    push = push_of(new, old, v=1)
+    merged: Resources = {kind: dict(named) for kind, named in old.resources.items()}
+    for kind, name in push.rm:
+        del merged[kind][name]
+    for kind, named in push.set.items():
+        merged.setdefault(kind, {}).update({name: bytes(raw) for name, raw in named.items()})
+    assert digest_of_parts(merged) == new.digest
+
+
+def _whole(facts: MeshFacts) -> Bundle:
+    wide = msgspec.structs.replace(
+        facts,
+        instances=(
+            *facts.instances,
+            InstanceFact(id="x", app="order", unit="unit1", group="Group_1", addr="10.1.0.1:80"),
+        ),
+    )
+    rendering = rendered(wide)["order/unit1/stable"]
+    return bundle_read(rendering.digest, rendering.data)
+
+
+@given(
+    st.dictionaries(st.text("abc", min_size=1, max_size=4), st.sampled_from(APPS), max_size=30),
+    st.data(),
+)
+def test_reaping_never_takes_more_than_half_of_what_is_more_than_one(
+    apps: dict[str, str], data: st.DataObject
+) -> None:
+    leased = {name: Leased(app, 0.0) for name, app in apps.items()}
+    alive = data.draw(st.sets(st.sampled_from(sorted(apps)) if apps else st.nothing()))
+    verdict = reap(leased, dict.fromkeys(alive, 2000.0), 1000.0)
+    for app in APPS:
+        size = sum(one == app for one in apps.values())
+        gone = sum(apps[name] == app for name in verdict.gone)
+        assert gone <= max(1, size / 2)
+    assert not alive & set(verdict.gone)
+    spared = {name for names in verdict.spared.values() for name in names}
+    assert set(verdict.gone) | spared == set(apps) - alive
