@@ -1,4 +1,8 @@
-"""One JSON line per request, with Envoy's field names; lines wait for the tick to be written."""
+"""One JSON line per request, with Envoy's field names; lines wait for the tick to be written.
+
+A line is made when its request ends and not later in bulk: a burst of them would hold up whoever is
+being served then. Only the writing happens elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -49,17 +53,13 @@ class Line(msgspec.Struct, gc=False):
     trace_id: str | None
 
 
-Waiting = tuple[float, float, "Exchange | Refusal"]
-"""When it ended, how long it took, and what there is to say."""
-
-
 class AccessLog:
     """Appends to a file, or to standard output (`-`), off the event loop."""
 
     def __init__(self, place: str, listener: str) -> None:
         self._place = place
         self._listener = listener
-        self._lines: list[Waiting] = []
+        self._lines: list[bytes] = []
         self.dropped = 0
         """Lines that could not be kept or written."""
         self._failing = False
@@ -70,17 +70,19 @@ class AccessLog:
 
     def add(self, exchange: Exchange, seconds: float) -> None:
         """Remember a finished request."""
-        self._keep((time(), seconds, exchange))
+        if len(self._lines) < LINES_LIMIT:
+            self._lines.append(
+                self._encoder.encode(self._line(exchange, time() - seconds, seconds))
+            )
+        else:
+            self.dropped += 1
 
     def add_unread(self, refusal: Refusal) -> None:
         """Remember bytes that were no request."""
-        self._keep((time(), 0.0, refusal))
-
-    def _keep(self, waiting: Waiting) -> None:
-        if len(self._lines) >= LINES_LIMIT:
-            self.dropped += 1
+        if len(self._lines) < LINES_LIMIT:
+            self._lines.append(self._encoder.encode(self._unread_line(refusal)))
         else:
-            self._lines.append(waiting)
+            self.dropped += 1
 
     def check(self) -> None:
         """Raises InvalidSettings when the file cannot be written."""
@@ -100,6 +102,8 @@ class AccessLog:
     async def flush(self) -> None:
         """Write what is waiting; a full disk costs lines, never traffic."""
         lines, self._lines = self._lines, []
+        if not lines:
+            return
         try:
             await asyncio.to_thread(self._write, lines)
         except OSError as error:
@@ -110,8 +114,8 @@ class AccessLog:
         else:
             self._failing = False
 
-    def _write(self, waiting: list[Waiting]) -> None:
-        self._append(self._encoder.encode_lines([self._line(*one) for one in waiting]))
+    def _write(self, lines: list[bytes]) -> None:
+        self._append(b"\n".join(lines) + b"\n")
 
     def _append(self, text: bytes) -> None:
         if self._place == "-":
@@ -121,33 +125,33 @@ class AccessLog:
             with Path(self._place).open("ab") as file:
                 file.write(text)
 
-    def _line(self, ended: float, seconds: float, what: Exchange | Refusal) -> Line:
-        start = self._clock(ended - seconds)
-        if isinstance(what, Refusal):
-            return Line(
-                start, self._listener, None, None, None, what.status, what.flag, 0, 0, 0,
-                None, None, 0, None, None, None, None,
-            )  # fmt: skip
-        request, member, choice = what.request, what.member, what.choice
+    def _line(self, exchange: Exchange, began: float, seconds: float) -> Line:
+        request, member, choice = exchange.request, exchange.member, exchange.choice
         return Line(
-            start,
+            self._clock(began),
             self._listener,
             request.method.decode(),
             request.target.decode(),
             "HTTP/1.1" if request.minor else "HTTP/1.0",
-            what.status,
-            what.flag or "-",
-            what.bytes_in,
-            what.bytes_out,
+            exchange.status,
+            exchange.flag or "-",
+            exchange.bytes_in,
+            exchange.bytes_out,
             round(seconds * 1000),
             member.endpoint.addr if member else None,
             choice.target.service.name if choice else None,
-            what.attempts,
+            exchange.attempts,
             _text(request.host),
             _text(request.after(USER_AGENT)),
             _text(request.after(REQUEST_ID)),
-            what.trace_id.decode("latin-1") or None,
+            exchange.trace_id.decode("latin-1") or None,
         )
+
+    def _unread_line(self, refusal: Refusal) -> Line:
+        return Line(
+            self._clock(time()), self._listener, None, None, None, refusal.status, refusal.flag,
+            0, 0, 0, None, None, 0, None, None, None, None,
+        )  # fmt: skip
 
     def _clock(self, at: float) -> str:
         second = int(at)

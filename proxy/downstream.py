@@ -22,6 +22,7 @@ BUFFER_LIMIT = 64 * 1024
 """Bytes kept of what a caller sends before it is wanted; then reading stops."""
 READING_HEAD, READING_BODY, ANSWERING, LINGERING = range(4)
 """Phases. ANSWERING: the request is read as far as it may be now."""
+CR = 13
 QUIET_SECONDS = 1.0
 """While draining, a connection without a request for so long is closed."""
 _HELD_BY_BUFFER, _HELD_BY_UPSTREAM = 1, 2
@@ -95,7 +96,7 @@ class Downstream(asyncio.Protocol):
     def _read_head(self, data: bytes) -> None:
         if self._buffer:
             data = self._buffer + data
-        if data[:2] == b"\r\n" and not self._searched:
+        if data[0] == CR and data[:2] == b"\r\n" and not self._searched:
             data = data[2:]
         end = data.find(b"\r\n\r\n", self._searched) + 4
         try:

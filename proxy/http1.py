@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from proxy.errors import BadMessage, Refusal
 
@@ -20,6 +21,9 @@ ANSWER_HEAD_LIMIT = 32 * 1024
 """Bytes of an answer's head: cookies and policies make it longer."""
 FIELDS_LIMIT = 100
 """Header lines of one head; Envoy's default."""
+REMEMBERED_HEADS = 256
+REMEMBERED_BYTES = 1024
+"""Answers' heads remembered, and how long one may be: half a megabyte at most."""
 CHUNKED = -1
 """Body length: said chunk by chunk."""
 UNTIL_CLOSE = -2
@@ -277,12 +281,23 @@ def parse_request(head: bytes) -> Request:
 
 
 def parse_response(head: bytes) -> Response:
-    """Read a whole head, up to and with its empty line; raises BadMessage."""
+    """Read a whole head, up to and with its empty line; raises BadMessage.
+
+    Servers say the same head again and again (a date changes once a second), and reading depends on
+    nothing but its bytes: what was read is remembered, and is never changed by who uses it.
+    """
+    return _read_again(head) if len(head) <= REMEMBERED_BYTES else _read_response(head)
+
+
+def _read_response(head: bytes) -> Response:
     found = _RESPONSE(head)
     if found is None:
         raise BadMessage("The head is malformed.", 502)
     minor, status, reason, lines = found.groups()
     return Response(int(status), reason or b"", minor == b"1", b"\r\n" + lines)
+
+
+_read_again = lru_cache(REMEMBERED_HEADS)(_read_response)
 
 
 def request_bytes(request: Request, more: bytes = b"") -> bytes:

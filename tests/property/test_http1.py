@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from proxy.bodies import LAST_CHUNK, Chunked, Counted, chunk
 from proxy.errors import BadMessage
@@ -19,6 +19,8 @@ from proxy.http1 import (
     response_bytes,
 )
 
+LAW = settings(deadline=None)
+"""How long an example takes is no law."""
 TOKEN = st.text(
     "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
     min_size=1,
@@ -63,6 +65,7 @@ def _read(parts: list[bytes]) -> tuple[bytes, bool, bytes, bool]:
     return content, reader.done, reader.rest + after, False
 
 
+@LAW
 @given(TOKEN, TARGET, FIELDS)
 def test_a_request_written_again_reads_the_same(
     method: str, target: str, fields: list[tuple[str, str]]
@@ -75,6 +78,7 @@ def test_a_request_written_again_reads_the_same(
         assert f"{name}: {value}\r\n".encode("latin-1") in first.fields
 
 
+@LAW
 @given(st.integers(200, 599), VALUE, FIELDS, st.integers(0, 10**9))
 def test_an_answer_written_again_reads_the_same(
     status: int, reason: str, fields: list[tuple[str, str]], length: int
@@ -87,6 +91,7 @@ def test_an_answer_written_again_reads_the_same(
     assert (again.status, again.reason, again.length) == (status, first.reason, length)
 
 
+@LAW
 @given(FIELDS, TOKEN.filter(lambda name: name.lower() not in SPECIAL), VALUE)
 def test_a_header_that_connection_names_never_travels(
     fields: list[tuple[str, str]], named: str, value: str
@@ -102,6 +107,7 @@ def test_a_header_that_connection_names_never_travels(
     assert not [line for line in lines if line.startswith(b"connection:")]
 
 
+@LAW
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_request_or_are_refused(junk: bytes) -> None:
     for raw in (junk, b"GET / HTTP/1.1\r\nHost: a\r\n" + junk + b"\r\n\r\n"):
@@ -123,6 +129,7 @@ def _is_canonical(request: Request) -> None:
     assert framings <= 1
 
 
+@LAW
 @given(CONTENTS, st.binary(max_size=20), st.lists(st.integers(0, 4000), max_size=30))
 def test_a_chunked_body_reads_the_same_however_it_is_cut(
     contents: list[bytes], after: bytes, cuts: list[int]
@@ -131,6 +138,7 @@ def test_a_chunked_body_reads_the_same_however_it_is_cut(
     assert _read(_cut(raw, cuts)) == (b"".join(contents), True, after, False)
 
 
+@LAW
 @given(CONTENTS, BROKEN, st.lists(st.integers(0, 4000), max_size=30))
 def test_a_broken_chunked_body_is_broken_however_it_is_cut(
     contents: list[bytes], junk: bytes, cuts: list[int]
@@ -141,6 +149,7 @@ def test_a_broken_chunked_body_is_broken_however_it_is_cut(
     assert _read([raw[at : at + 1] for at in range(len(raw))]) == whole
 
 
+@LAW
 @given(st.binary(max_size=500), st.integers(0, 500), st.lists(st.integers(0, 600), max_size=10))
 def test_a_counted_body_reads_the_same_however_it_is_cut(
     data: bytes, length: int, cuts: list[int]
