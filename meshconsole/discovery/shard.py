@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,22 +18,24 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from meshconsole.discovery.arrivals import Arrivals
-from meshconsole.discovery.bundles import Frame, Shelf
+from meshconsole.discovery.bundles import Shelf
 from meshconsole.discovery.desk import Desk
 from meshconsole.discovery.enrol import certificate_message
+from meshconsole.discovery.fanout import FanOut
 from meshconsole.discovery.greeting import Refusal, greet, peer_uri
-from meshconsole.discovery.heads import Head
 from meshconsole.discovery.intake import Intake
+from meshconsole.discovery.pings import ping_all
 from meshconsole.discovery.quota import Bucket
+from meshconsole.discovery.speech import Speech
 from meshconsole.discovery.streams import Stream
 from meshconsole.discovery.sync import SyncWriter
 from meshconsole.discovery.watch import HeadWatch
 from meshconsole.encryption.services import JoinRefused, renew
 from meshconsole.telemetry.services import WindowStore
 from proxy.aio import spawn
-from proxy.contract.codec import InvalidFrame, decode_from_sidecar, encode
+from proxy.contract.codec import InvalidFrame, decode_from_sidecar
 from proxy.contract.identity import Node
-from proxy.contract.session import Ack, Bye, Cert, Csr, Nack, Receipt, Refused, Report
+from proxy.contract.session import Ack, Bye, Csr, Nack, Refused, Report
 
 logger = logging.getLogger(__name__)
 
@@ -44,14 +43,8 @@ HELLO_SECONDS = 10.0
 GREETING_LIMIT = 256
 """Streams that may be saying hello at once; more are asked to come back."""
 QUOTAS_LIMIT = 20_000
-SENDS_BEFORE_YIELD = 256
-PING_SECONDS = 20.0
-"""A stream that has not answered one ping when the next is due is lost."""
-LATE_SECONDS = 2.0
 FAREWELL_SECONDS = 2.0
 RENEWALS_PER_SECOND, RENEWALS_BURST = 1 / 30, 5.0
-_RETRY_MS = (500, 5000)
-_POLICY, _TRY_LATER = 1008, 1013
 
 
 class Shard:
@@ -67,20 +60,25 @@ class Shard:
         self._quotas: dict[str, tuple[Bucket | None, Bucket | None]] = {}
         """What is left of the quotas of those who are not here; coming back does not fill it."""
         self._greeting = 0
-        self._fan_out_due = asyncio.Event()
-        self.watch = HeadWatch(redis, self.shelf, self.counts, self._wanted, self._fan_out_due.set)
+        self._speech = Speech(self.counts)
         self.sync = SyncWriter(redis, shard, self.streams, self.counts, time.time)
+        self._fan_out = FanOut(
+            self.streams, self.shelf, self.counts, lambda: self.watch.head, self.sync.changed
+        )
+        self.watch = HeadWatch(
+            redis, self.shelf, self.counts, self._fan_out.wanted, self._fan_out.head_changed
+        )
         self.arrivals = Arrivals(self.desk, _utc_now, self._refuse_node)
         self.intake = Intake(
-            self.desk, windows, self.counts, self._send, clock=time.monotonic, now=_utc_now
+            self.desk, windows, self.counts, self._speech.send, clock=time.monotonic, now=_utc_now
         )
 
     def start(self) -> list[asyncio.Task[None]]:
         """The shard's own tasks; cancel them to end it."""
         works = {
             "watch": self.watch.run(),
-            "fan-out": self._fan_out(),
-            "pings": self._ping_all(),
+            "fan-out": self._fan_out.run(),
+            "pings": ping_all(self.streams, self.counts),
             "sync": self.sync.run(),
             "leases": self.sync.run_leases(),
             "arrivals": self.arrivals.run(),
@@ -93,7 +91,7 @@ class Shard:
         """A connection from its first frame to its end."""
         if self._greeting >= GREETING_LIMIT:
             self.counts["greetings_put_off"] += 1
-            await self._bye(connection, "The console is greeting many sidecars just now.")
+            await self._speech.bye(connection, "The console is greeting many sidecars just now.")
             return
         stream = None
         try:
@@ -110,7 +108,9 @@ class Shard:
     async def farewell(self) -> None:
         """Ask every sidecar to come back soon; this process ends."""
         byes = [
-            spawn(self._bye(stream.connection, "The console restarts."), name="discovery-bye")
+            spawn(
+                self._speech.bye(stream.connection, "The console restarts."), name="discovery-bye"
+            )
             for stream in self.streams.values()
         ]
         if byes:
@@ -125,21 +125,21 @@ class Shard:
                 frame = await connection.recv(decode=False)
             hello, identity = greet(frame, peer_uri(connection), self._trust_domain)
         except TimeoutError:
-            await self._refuse(connection, Refusal("hello", "Say hello within 10 seconds."))
+            await self._speech.refuse(connection, Refusal("hello", "Say hello within 10 seconds."))
             return None
         except Refusal as refusal:
-            await self._refuse(connection, refusal)
+            await self._speech.refuse(connection, refusal)
             return None
         finally:
             self._greeting -= 1
         holder = self.streams.get(hello.node.id)
         if holder is not None and holder.identity != identity:
             taken = f"Instance {hello.node.id!r} is here as {holder.identity.uri}; use another id."
-            await self._refuse(connection, Refusal("instance_taken", taken))
+            await self._speech.refuse(connection, Refusal("instance_taken", taken))
             return None
         if not self.arrivals.arrived(hello.node):
             self.counts["greetings_put_off"] += 1
-            await self._bye(connection, "Too many sidecars wait to be registered.")
+            await self._speech.bye(connection, "Too many sidecars wait to be registered.")
             return None
         stream = Stream(connection, hello.node, identity, hello.have)
         stream.at = time.time()
@@ -154,7 +154,7 @@ class Shard:
             stream.reports, stream.renewals = earlier.reports, earlier.renewals
         self.counts["hellos"] += 1
         self.sync.opened(stream.node.id)
-        self._offer(stream)
+        self._fan_out.offer(stream)
         if stream.in_flight is None and self.watch.head.variants.get(stream.variant) not in (
             None,
             stream.active,
@@ -163,7 +163,10 @@ class Shard:
         if earlier is not None:
             other = earlier.node.boot_id != stream.node.boot_id
             reason = "Another process took over this identity." if other else "You are here twice."
-            spawn(self._bye(earlier.connection, reason, come_back=False), name="discovery-replaced")
+            spawn(
+                self._speech.bye(earlier.connection, reason, come_back=False),
+                name="discovery-replaced",
+            )
 
     def _closed(self, stream: Stream) -> None:
         if self.streams.get(stream.node.id) is not stream:
@@ -182,7 +185,7 @@ class Shard:
             try:
                 message = decode_from_sidecar(frame)
             except InvalidFrame as error:
-                await self._refuse(stream.connection, Refusal("frame", str(error)))
+                await self._speech.refuse(stream.connection, Refusal("frame", str(error)))
                 return
             if not await self._took(stream, message):
                 return
@@ -196,7 +199,9 @@ class Shard:
                 self._answered(stream, stream.nacked(message))
             case Report():
                 if not self.intake.take(stream, message):
-                    await self._bye(stream.connection, "Too many reports; send them again later.")
+                    await self._speech.bye(
+                        stream.connection, "Too many reports; send them again later."
+                    )
                     return False
             case Csr():
                 await self._renewal(stream, message)
@@ -206,7 +211,7 @@ class Shard:
                 return False
             case _:
                 refusal = Refusal("order", "After hello come ack, nack, report, csr and bye.")
-                await self._refuse(stream.connection, refusal)
+                await self._speech.refuse(stream.connection, refusal)
                 return False
         return True
 
@@ -225,7 +230,7 @@ class Shard:
             )
         stream.at = time.time()
         self.sync.changed(stream.node.id)
-        self._offer(stream)
+        self._fan_out.offer(stream)
 
     def _left(self, stream: Stream) -> None:
         self.counts["goodbyes"] += 1
@@ -240,7 +245,7 @@ class Shard:
             stream.renewals = Bucket(rate=RENEWALS_PER_SECOND, burst=RENEWALS_BURST, now=now)
         if not stream.renewals.take(now):
             self.counts["renewals_over_quota"] += 1
-            await self._send(
+            await self._speech.send(
                 stream, Refused(code="quota", msg="Renew at half of a certificate's life.")
             )
             return
@@ -249,113 +254,24 @@ class Shard:
                 renew, identity=stream.identity, csr_pem=request.pem, now=_utc_now()
             )
         except JoinRefused as refusal:
-            await self._send(stream, Refused(code=refusal.code, msg=refusal.msg))
+            await self._speech.send(stream, Refused(code=refusal.code, msg=refusal.msg))
         except Exception as error:  # the database is away: the sidecar asks again
             logger.warning("a renewal failed", extra={"error": str(error)})
-            await self._send(
+            await self._speech.send(
                 stream, Refused(code="degraded", msg="No certificate just now; ask again.")
             )
         else:
             self.counts["renewals"] += 1
-            await self._send(
+            await self._speech.send(
                 stream,
                 certificate_message(request.id, issued),
             )
-
-    # -- pushes
-
-    def _wanted(self, head: Head) -> Iterable[str]:
-        variants = {stream.variant for stream in self.streams.values()}
-        return [head.variants[variant] for variant in variants if variant in head.variants]
-
-    async def _fan_out(self) -> None:
-        while True:
-            await self._fan_out_due.wait()
-            self._fan_out_due.clear()
-            for at, stream in enumerate(list(self.streams.values()), start=1):
-                self._offer(stream)
-                if at % SENDS_BEFORE_YIELD == 0:
-                    await asyncio.sleep(0)
-
-    def _offer(self, stream: Stream) -> None:
-        head = self.watch.head
-        before = stream.v
-        frame = stream.next_frame(head, self.shelf, time.monotonic())
-        if frame is not None:
-            self.counts["pushes"] += 1
-            stream.at = time.time()
-            self.sync.changed(stream.node.id)
-            spawn(self._pushed(stream, frame), name="discovery-push")
-        elif stream.v != before:
-            self.sync.changed(stream.node.id)
-
-    async def _pushed(self, stream: Stream, frame: Frame) -> None:
-        try:
-            await stream.connection.send(frame.data, text=True)
-        except ConnectionClosed:
-            self.counts["pushes_cut"] += 1
-
-    # -- pings
-
-    async def _ping_all(self) -> None:
-        """One task asks every stream in turn: a task of its own each would be 2 kB each.
-
-        A round that begins late asks and judges nobody: it was this process that slept.
-        """
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + PING_SECONDS
-            await asyncio.sleep(PING_SECONDS)
-            if loop.time() - due > LATE_SECONDS:
-                continue
-            for at, stream in enumerate(list(self.streams.values()), start=1):
-                if stream.pong is not None:
-                    self.counts["streams_silent"] += 1
-                    stream.connection.transport.abort()
-                    continue
-                spawn(self._ping(stream), name="discovery-ping")
-                if at % SENDS_BEFORE_YIELD == 0:
-                    await asyncio.sleep(0)
-
-    async def _ping(self, stream: Stream) -> None:
-        with suppress(ConnectionClosed):
-            stream.pong = asyncio.get_running_loop().create_future()  # also while it cannot be sent
-            stream.pong = await stream.connection.ping()
-            await stream.pong
-            stream.pong = None
-
-    # -- answers
-
-    async def _send(self, stream: Stream, message: Receipt | Cert | Refused) -> None:
-        try:
-            await stream.connection.send(encode(message), text=True)
-        except ConnectionClosed:
-            self.counts["answers_cut"] += 1
-
-    async def _refuse(self, connection: ServerConnection, refusal: Refusal) -> None:
-        self.counts[f"refused_{refusal.code}"] += 1
-        logger.info("refused", extra={"code": refusal.code, "reason": refusal.msg})
-        try:
-            await connection.send(encode(Refused(code=refusal.code, msg=refusal.msg)), text=True)
-        except ConnectionClosed:
-            return
-        await connection.close(_POLICY, refusal.code)
-
-    async def _bye(
-        self, connection: ServerConnection, reason: str, *, come_back: bool = True
-    ) -> None:
-        wait_ms = random.randint(*_RETRY_MS) if come_back else 0  # noqa: S311
-        try:
-            await connection.send(encode(Bye(retry_after_ms=wait_ms, reason=reason)), text=True)
-        except ConnectionClosed:
-            return
-        await connection.close(_TRY_LATER, reason)
 
     def _refuse_node(self, node: Node, reason: str) -> None:
         stream = self.streams.get(node.id)
         if stream is not None and stream.node.boot_id == node.boot_id:
             spawn(
-                self._refuse(stream.connection, Refusal("instance_taken", reason)),
+                self._speech.refuse(stream.connection, Refusal("instance_taken", reason)),
                 name="discovery-refuse",
             )
 
