@@ -92,11 +92,12 @@ def enrol(*, token: str, csr_pem: str, claimed: Node, now: datetime) -> IssuedCe
     try:
         with transaction.atomic():
             row = _token_for(token, claimed, now)
+            identity = _identity(claimed)
             key = authority.csr_public_key(csr_pem)
             used = JoinToken.objects.filter(pk=row.pk, used_at=None)
             if not used.update(used_at=now, used_by=claimed.id):
                 raise _used(row)
-            issued = _issue(_identity(claimed), key, Certificate.Purpose.JOIN, now)
+            issued = _issue(identity, key, Certificate.Purpose.JOIN, now)
             audit_record(
                 actor=f"sidecar:{claimed.id}",
                 verb="certificate.issue",

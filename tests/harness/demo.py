@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import pytest
 
-from meshconsole.demo.launch import Launched, launched
+from meshconsole.demo.launch import Launched, launched, stop
 from meshconsole.demo.state import ProcessLine
 from meshconsole.drill.console import Refused
 from meshconsole.drill.stage import Stage
@@ -26,12 +26,19 @@ AGAIN_SECONDS = 30.0
 
 @pytest.fixture(scope="session")
 def demo() -> Iterator[Launched]:
-    """One demo for the whole session, under its own light load; `demo.demo` is its demo.json."""
+    """One demo for the whole session, under its own light load; `demo.demo` is its demo.json.
+
+    At the end it is told to stop as by `kill`, and has to leave nothing behind.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="mesh-e2e-") as folder,
         launched(Path(folder), "--port", "8200", "--rate", "40") as running,
     ):
         yield running
+        pids = [process.pid for process in running.demo.processes]
+        assert stop(running.process) == 0
+        assert not (running.folder / "demo.json").exists()
+        assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
 @pytest.fixture

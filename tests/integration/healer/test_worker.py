@@ -34,6 +34,7 @@ Start = Callable[[str], "subprocess.Popen[bytes]"]
 def start(tmp_path: Path) -> Iterator[Start]:
     env = os.environ | {
         "MESH_STATE_DIR": str(tmp_path),
+        "MESH_DATABASE_URL": "",
         "DJANGO_SETTINGS_MODULE": "meshconsole.settings",
     }
     started: list[subprocess.Popen[bytes]] = []
