@@ -2,6 +2,10 @@
 import { calm, color } from "./color.js";
 
 const config = { displayModeBar: false, responsive: true, displaylogo: false };
+const TIMES = [
+  { dtickrange: [null, 59_999], value: "%H:%M:%S" },
+  { dtickrange: [60_000, null], value: "%H:%M" },
+];
 const given = () => JSON.parse(document.getElementById("chart-data").dataset.figures);
 
 function painted(figure) {
@@ -16,7 +20,7 @@ function painted(figure) {
       margin: { l: 52, r: 14, t: 8, b: 34 }, height: 260, hovermode: "x unified", showlegend: figure.data.length > 1,
       legend: { orientation: "h", y: 1.14, x: 0, font }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font,
       hoverlabel: { bgcolor: color("surface"), bordercolor: color("line"), font: { ...font, color: color("ink") } },
-      xaxis: { ...axis, type: "date", tickformat: "%H:%M", hoverformat: "%H:%M:%S UTC", showgrid: false },
+      xaxis: { ...axis, type: "date", tickformatstops: TIMES, hoverformat: "%H:%M:%S UTC", showgrid: false },
       yaxis: { ...axis, ...figure.layout.yaxis, title: { ...figure.layout.yaxis.title, font }, nticks: 5 },
       transition: { duration: calm.matches ? 0 : 150 },
     },

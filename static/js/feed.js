@@ -7,8 +7,10 @@ const spoken = document.getElementById("feed-spoken");
 const href = (icon) => button.querySelector("use").getAttribute("href").replace(/#.*/, `#${icon}`);
 const SPEAK_MS = 5000;
 
-let waiting = 0;
-let unsaid = 0;
+// What the page shows already is sent again by a catch-up: it is not new.
+const seen = Number(document.body.dataset.cursor);
+const waiting = new Set();
+const unsaid = new Set();
 let spokeAt = 0;
 let known = new Set(ids());
 
@@ -21,9 +23,9 @@ function isPaused() {
 }
 
 function say() {
-  if (unsaid === 0 || Date.now() - spokeAt < SPEAK_MS) return;
-  spoken.textContent = unsaid === 1 ? "1 new anomaly" : `${unsaid} new anomalies`;
-  unsaid = 0;
+  if (unsaid.size === 0 || Date.now() - spokeAt < SPEAK_MS) return;
+  spoken.textContent = unsaid.size === 1 ? "1 anomaly is new or changed" : `${unsaid.size} anomalies are new or changed`;
+  unsaid.clear();
   spokeAt = Date.now();
 }
 
@@ -32,13 +34,13 @@ function draw() {
   button.querySelector("use").setAttribute("href", href(paused ? "play" : "pause"));
   button.querySelector("[data-word]").textContent = paused ? "Catch up" : "Pause";
   button.setAttribute("aria-pressed", String(paused));
-  counter.textContent = paused ? `${waiting} new` : "";
+  counter.textContent = paused ? `${waiting.size} new` : "";
 }
 
 function toggle() {
   if (isPaused()) {
     delete region.dataset.paused;
-    waiting = 0;
+    waiting.clear();
     region.dispatchEvent(new CustomEvent("refresh"));
   } else {
     region.dataset.paused = "";
@@ -55,10 +57,11 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("mesh:event", (event) => {
-  if (!region.dataset.live.split(/\s+/).includes(event.detail.topic)) return;
-  unsaid += 1;
+  const { id, ref, topic } = event.detail;
+  if (id <= seen || !region.dataset.live.split(/\s+/).includes(topic)) return;
+  unsaid.add(ref);
   if (isPaused()) {
-    waiting += 1;
+    waiting.add(ref);
     draw();
   }
   say();

@@ -7,6 +7,7 @@ const badge = document.getElementById("live");
 const words = { live: "live", reconnecting: "reconnecting", degraded: "degraded" };
 const GAP_MS = 200;
 const POLL_MS = 3000;
+const SIGNED_OUT = 4401;
 
 let cursor = Number(body.dataset.cursor || 0);
 let attempts = 0;
@@ -109,6 +110,14 @@ function stopPolling() {
   poller = null;
 }
 
+/** The session ended: the page itself knows where to sign in. Never twice in a row. */
+function signInAgain() {
+  const last = Number(sessionStorage.getItem("mesh-signed-out") ?? 0);
+  sessionStorage.setItem("mesh-signed-out", String(Date.now()));
+  if (Date.now() - last > 10_000) location.reload();
+  else show("reconnecting");
+}
+
 function connect() {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   const query = new URLSearchParams({ topics: topics().join(","), since: String(cursor) });
@@ -120,7 +129,8 @@ function connect() {
     show("live");
   });
   socket.addEventListener("message", (event) => take(JSON.parse(event.data)));
-  socket.addEventListener("close", () => {
+  socket.addEventListener("close", (event) => {
+    if (event.code === SIGNED_OUT) return signInAgain();
     show("reconnecting");
     attempts += 1;
     if (attempts >= 2) startPolling();

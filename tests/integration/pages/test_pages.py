@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis as driver
 from django.urls import reverse
 from django.utils import timezone
 
@@ -187,6 +189,30 @@ def test_nothing_is_inline(
     assert re.search(r"<script(?![^>]*\bsrc=)", text) is None
     assert re.search(r"<style|\sstyle=|\son[a-z]+=", text) is None
     assert "javascript:" not in text
+
+
+def test_a_refusal_is_shown_with_its_path_and_reason(
+    mesh: dict[str, str], mesh_redis: str, browser_of: Callable[[str], Client]
+) -> None:
+    now = timezone.now().timestamp()
+    refusal = {
+        "path": "/route/order/split/0",
+        "code": "group_missing",
+        "msg": "No Group_9.",
+        "v": 7,
+    }
+    word = {"v": 6, "digest": "aaaa", "state": "nacked", "variant": "order/unit1/stable"}
+    with driver.Redis.from_url(mesh_redis) as redis:
+        redis.zadd("mesh:leases", {"order-1": now + 60, "order-2": now + 60})
+        redis.hset("mesh:head", mapping={"v": 7, "at": now, "variants": "{}"})
+        redis.hset("mesh:sync", "order-1", json.dumps(word | {"nack": refusal, "at": now}))
+    viewer = browser_of("viewer")
+    text = shown(viewer.get("/sidecars/"))
+    assert "/route/order/split/0" in text
+    assert "No Group_9." in text
+    assert text.index("sidecar-order-1") < text.index("sidecar-order-2")
+    assert "Refused revision 7" in shown(viewer.get("/instances/order-1/"))
+    assert "sidecar-order-2" not in shown(viewer.get("/sidecars/?state=nacked"))
 
 
 @pytest.mark.parametrize("page", MISSING)
