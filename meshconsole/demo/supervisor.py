@@ -104,6 +104,8 @@ class Supervisor:
         while True:
             pause = self._backoff[min(failures, len(self._backoff)) - 1]
             self._say(f"{child.name} ended ({ended}); starting it again in {pause:g} s")
+            if failures > 1 and (words := last_words(self._log_of(child))):
+                self._say(f"  its last words: {words}")
             if await self._stopped_within(pause):
                 return None
             try:
@@ -148,6 +150,16 @@ class Supervisor:
         while not await self._stopped_within(LOG_CHECK_SECONDS):
             for name in list(self._running):
                 await asyncio.to_thread(trim_log, self._logs / f"{name}.log", LOG_LIMIT_BYTES)
+
+
+def last_words(log: Path, limit: int = 200) -> str:
+    """The last line of a log, cut to `limit` characters."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 4096))
+        lines = file.read().decode(errors="replace").split("\n")
+    return next((line.strip()[:limit] for line in reversed(lines) if line.strip()), "")
 
 
 def trim_log(log: Path, limit_bytes: int) -> None:

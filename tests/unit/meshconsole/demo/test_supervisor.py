@@ -69,16 +69,17 @@ async def test_a_child_that_is_killed_is_restarted_and_said(tmp_path: Path) -> N
 async def test_a_child_that_keeps_crashing_waits_longer_each_time(tmp_path: Path) -> None:
     said: list[str] = []
     keep = Supervisor(tmp_path, say=said.append, backoff_seconds=(0.001, 0.002, 0.003))
-    await keep.start([child("shop", "raise SystemExit(3)")])
+    await keep.start([child("shop", "print('no stock left'); raise SystemExit(3)")])
 
     async def four() -> bool:
-        return sum("ended" in line for line in said) >= 4
+        return sum(" ended (" in line for line in said) >= 4
 
     await eventually_async(four)
     await keep.stop()
-    pauses = [line.split(" in ")[1] for line in said if "ended" in line][:4]
+    pauses = [line.split(" in ")[1] for line in said if " ended (" in line][:4]
     assert pauses == ["0.001 s", "0.002 s", "0.003 s", "0.003 s"]
     assert "exit code 3" in said[0]
+    assert "  its last words: no stock left" in said
 
 
 async def test_stopping_ends_every_child_the_highest_phase_first(tmp_path: Path) -> None:
