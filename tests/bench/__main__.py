@@ -23,7 +23,7 @@ def demo() -> list[Figure]:
     """Everything that is measured on one running demo."""
     with (
         tempfile.TemporaryDirectory(prefix="mesh-bench-") as folder,
-        launched(Path(folder), "--port", "8400", "--rate", "20") as started,
+        launched(Path(folder), "--port", "8400") as started,
     ):
         stage = Stage(Path(folder), started.password, lambda line: None)
         return [

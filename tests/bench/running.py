@@ -23,9 +23,11 @@ from meshconsole.drill.figures import percentile
 from meshconsole.drill.follow import Follower
 from meshconsole.drill.stage import Stage
 from tests.bench.table import Figure
+from tests.harness.wait import eventually
 
 CLICKS = 40
 FAILURES = 5
+STEADY_SECONDS = 5.0
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 
 
@@ -76,22 +78,18 @@ def failure_to_row(demo: Launched, stage: Stage) -> list[Figure]:
     """An instance is killed; until a browser that shows the feed has its row."""
     if not any(Path(name).exists() for name in CHROMIUM):
         return [Figure(name="failure to row in a browser", value=0, unit="ms", note="no chromium")]
+    Follower(stage).change(dict(zip(GROUPS, (100, 0), strict=True)))
     millis = []
     with _feed(demo) as page:
         for number in range(FAILURES):
             instance = f"order-{(1, 3)[number % 2]}"
-            _settled(stage)
-            rows = page.locator(f"text={instance}")
-            before = rows.count()
+            _settled(stage, instance)
+            known = _rows(page, instance)
             began = time.monotonic()
             for process in stage.demo.processes:
                 if process.name in (instance, f"sidecar-{instance}"):
                     os.kill(process.pid, signal.SIGKILL)
-            page.wait_for_function(
-                "([word, n]) => document.body.innerText.split(word).length - 1 > n",
-                arg=[instance, before],
-                timeout=20_000,
-            )
+            eventually(lambda: _rows(page, instance) - known, timeout=20, what="a row")  # noqa: B023
             millis.append((time.monotonic() - began) * 1000)
     return [
         Figure(
@@ -118,21 +116,28 @@ def _feed(demo: Launched) -> Iterator[Page]:
         page.keyboard.press("Enter")
         page.wait_for_url(lambda url: urllib.parse.urlsplit(url).path != "/login/")
         page.goto(f"{demo.demo.console}/feed/")
-        page.wait_for_timeout(1500)
+        page.wait_for_function("document.querySelector('#live').innerText.includes('live')")
         yield page
         browser.close()
 
 
-def _settled(stage: Stage) -> None:
-    """All nine are in step, and what was killed before has served for a while."""
-    pause = threading.Event()
-    ends = time.monotonic() + 60
-    while time.monotonic() < ends:
+def _rows(page: Page, instance: str) -> set[str]:
+    """The anomalies of an instance that the browser shows."""
+    rows = page.locator("#feed-rows tr", has_text=instance)
+    return set(rows.evaluate_all("rows => rows.map(row => row.dataset.id)"))
+
+
+def _settled(stage: Stage, instance: str) -> None:
+    """The instance runs, all nine are in step, and it has served for a while."""
+
+    def runs() -> bool:
+        names = {process.name for process in stage.demo.processes}
         progress = stage.console.get("/api/v1/progress")
-        if progress["expected"] == 9 and progress["acked"] == 9:
-            break
-        pause.wait(0.1)
-    pause.wait(4.0)
+        is_there = {instance, f"sidecar-{instance}"} <= names
+        return bool(is_there and progress["expected"] == 9 and progress["acked"] == 9)
+
+    eventually(runs, timeout=60, what=f"{instance} runs again")
+    threading.Event().wait(STEADY_SECONDS)
 
 
 def _rss_megabytes(pid: int) -> float:
