@@ -55,7 +55,7 @@ _RESPONSE = re.compile(
 ).fullmatch
 _OF_THIS_HOP = (
     rb"(c(?:ontent-length|onnection)|keep-alive|proxy-connection|t(?:ransfer-encoding|railer|e)"
-    rb"|upgrade"
+    rb"|upgrade|x-mesh-flag"
 )
 _IN_REQUEST = re.compile(rb"\r\n" + _OF_THIS_HOP + rb"|host|expect|http2-settings):([^\r]*)").search
 _IN_RESPONSE = re.compile(rb"\r\n" + _OF_THIS_HOP + rb"):([^\r]*)").search
@@ -85,6 +85,9 @@ class Head:
     expect = b""
     idle_hint = 0
     """Seconds after which the peer says it will close an idle connection; 0 is unsaid."""
+    mesh_flag = b""
+    """Why a sidecar answered in its application's place. It speaks of one hop only: an application
+    that hands on what another sidecar told it must not seem to be out of reach itself."""
 
     def __init__(
         self, minor: bool, lines: bytes, special: Callable[[bytes, int], re.Match[bytes] | None]
@@ -193,6 +196,11 @@ class Head:
         self.expect = value
         return False
 
+    def on_mesh_flag(self, value: bytes) -> bool:
+        """A flag of this hop."""
+        self.mesh_flag = value.upper()
+        return True
+
     def on_hop(self, _value: bytes) -> bool:
         """Meant for this hop only."""
         return True
@@ -210,6 +218,7 @@ _ON: dict[bytes, Callable[[Head, bytes], bool]] = {
     b"upgrade": Head.on_upgrade,
     b"expect": Head.on_expect,
     b"http2-settings": Head.on_hop,
+    b"x-mesh-flag": Head.on_mesh_flag,
 }
 """What to do with a header that matters; True drops its line."""
 

@@ -38,6 +38,8 @@ REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 CLOSE = b"connection: close\r\n"
 KEEP_ALIVE = b"connection: keep-alive\r\n"
 TRACEPARENT = b"\r\ntraceparent:"
+UNREACHED = b"UF"
+"""The flag of `errors.connect_failed`: nothing was sent."""
 
 
 class Exchange:
@@ -210,18 +212,16 @@ class Exchange:
 
     def answer(self, response: Response, length: int, content: bytes, done: bool) -> None:
         """The head, in this hop's own framing, with the first of the content."""
-        request = self.request
-        self.status = status = response.status
-        framing = b""
-        if length > 0:
-            framing = framing_of(length)
-        elif length < 0:
-            self.chunked = request.minor == 1
-            self.keep_alive = self.chunked
-            if self.chunked:
-                framing = framing_of(CHUNKED)
-        elif response.length is not None and status != 204:
-            framing = framing_of(response.length)
+        status = response.status
+        if status >= 500:
+            unreached = response.mesh_flag == UNREACHED
+            if unreached and done and self._try_another():
+                return
+            self.error = "connect" if unreached else "5xx"
+        self.status = status
+        framing = self._framing(response, length)
+        if response.mesh_flag and self.listener.side == "out":
+            framing += b"x-mesh-flag: %b\r\n" % response.mesh_flag
         head = response_bytes(response, framing + self._connection_line())
         self.bytes_out = len(content)
         if done:
@@ -235,6 +235,32 @@ class Exchange:
             self._answered()
         else:
             self.caller.expect_progress(self._idle_seconds())
+
+    def _framing(self, response: Response, length: int) -> bytes:
+        """How this hop says the length of the answer's body."""
+        if length > 0:
+            return framing_of(length)
+        if length < 0:
+            self.chunked = self.keep_alive = bool(self.request.minor)
+            return framing_of(CHUNKED) if self.chunked else b""
+        if response.length is not None and response.status != 204:
+            return framing_of(response.length)
+        return b""
+
+    def _try_another(self) -> bool:
+        """An endpoint's sidecar says that it could not reach its application, so nothing was done
+        and another endpoint may be asked; not with a body, which is gone."""
+        choice, member = self.choice, self.member
+        if choice is None or member is None or self.request.length or self.attempts >= ATTEMPTS:
+            return False
+        self.tried = (*self.tried, member)
+        other = pick(choice, self.tried)
+        if other is None:
+            return False
+        self.connection = None
+        self._failed("connect", "its application cannot be reached")
+        self._again(other, fresh=False)
+        return True
 
     def answer_more(self, content: bytes, done: bool) -> None:
         """More content, and perhaps the end of it."""
@@ -278,11 +304,10 @@ class Exchange:
     def _answered(self) -> None:
         member = self.member
         if member is not None:
-            if self.status < 500:
+            if self.error is None:
                 member.stats.answered += 1
             else:
-                self.error = "5xx"
-                self._failed("5xx", str(self.status))
+                self._failed(self.error, str(self.status))
         self._finish()
 
     def _failed(self, error: ErrorClass, detail: str) -> None:

@@ -71,6 +71,45 @@ def test_when_nobody_can_be_reached_the_caller_is_told() -> None:
     run(scene())
 
 
+UNREACHED = b"HTTP/1.1 503 Service Unavailable\r\nx-mesh-flag: UF\r\nContent-Length: 4\r\n\r\nno.\n"
+
+
+def test_an_endpoint_whose_application_is_down_counts_as_unreached_and_another_is_asked() -> None:
+    async def scene() -> None:
+        async with (
+            origin(always(ok())) as port,
+            origin(always(UNREACHED)) as down,
+            relay(down, port) as stage,
+        ):
+            for _ in range(6):
+                assert status_of(await stage.ask(GET)) == 200
+            dead, live = stage.listener.members()
+            assert {(one.error, one.endpoint.addr) for one in stage.ear.heard} == {
+                ("connect", dead.endpoint.addr)
+            }
+            assert dead.stats.answered == 0
+            assert live.stats.answered == 6
+            assert dead.stats.in_flight == live.stats.in_flight == 0
+
+    run(scene())
+
+
+def test_a_body_that_is_gone_is_not_asked_for_again_and_the_flag_is_told() -> None:
+    async def scene() -> None:
+        async with (
+            origin(always(ok())) as port,
+            origin(always(UNREACHED)) as down,
+            relay(down, port) as stage,
+        ):
+            closing = POST.replace(b"Host", b"Connection: close\r\nHost")
+            answers = sorted([await stage.say(closing) for _ in range(2)])
+            assert [status_of(answer) for answer in answers] == [200, 503]
+            assert [b"x-mesh-flag: UF" in answer for answer in answers] == [False, True]
+            assert [one.error for one in stage.ear.heard] == ["connect"]
+
+    run(scene())
+
+
 def test_no_endpoint_at_all_is_another_answer() -> None:
     async def scene() -> None:
         async with relay() as stage:
