@@ -1,7 +1,7 @@
 """Redis with a bound on every wait, and a memory of its last failure.
 
-Redis holds only what can be rebuilt. When it is down each call raises `Degraded`; for a second
-after a failure it does so at once, so that a page with five reads waits once and not five times.
+Redis holds only what can be rebuilt. When it is down each call raises `Degraded`; for three
+seconds after a failure it does so at once, so that pages wait once and not at every read.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from redis.retry import Retry
 
 from meshconsole.core.errors import Degraded
 
-TIMEOUT_SECONDS = 2.0
-REMEMBER_SECONDS = 1.0
+TIMEOUT_SECONDS = 1.0
+REMEMBER_SECONDS = 3.0
 
 
 class RedisDegraded(Degraded, RedisError):
@@ -66,7 +66,7 @@ def async_client(*, text: bool = True, wait_forever: bool = False) -> redis.asyn
             decode_responses=text,
             socket_timeout=None if wait_forever else TIMEOUT_SECONDS,
             socket_connect_timeout=TIMEOUT_SECONDS,
-            retry=AsyncRetry(NoBackoff(), 1),
+            retry=AsyncRetry(NoBackoff(), 0),
         )
     return mine[key]
 
@@ -98,7 +98,7 @@ def _client(address: str, text: bool) -> redis.Redis:
         decode_responses=text,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 1),
+        retry=Retry(NoBackoff(), 0),
         max_connections=64,
     )
     return made
