@@ -22,7 +22,7 @@ class Ports:
     def __init__(self, first: int = _FIRST, last: int = _LAST) -> None:
         self._next = first
         self._last = last
-        self._held: dict[int, socket.socket] = {}
+        self._held: dict[int, tuple[socket.socket, socket.socket]] = {}
 
     def prefer(self, port: int) -> int:
         """Reserve `port`, or the next free one above it when it is taken."""
@@ -44,21 +44,26 @@ class Ports:
 
     def release(self) -> None:
         """Give every port back."""
-        for held in self._held.values():
+        for held, sign in self._held.values():
             held.close()
+            sign.close()
         self._held.clear()
 
     def _reserve(self, port: int) -> bool:
         if port in self._held:
             return False
+        sign = _signed(port)
+        if sign is None:
+            return False
         held = self._bound(port, reuse=False)
         if held is None and _only_lingers(port):
             held = self._bound(port, reuse=True)
         if held is None:
+            sign.close()
             return False
         # Only after the bind: nobody's port was taken over, and our child may bind beside us.
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._held[port] = held
+        self._held[port] = (held, sign)
         return True
 
     @staticmethod
@@ -72,6 +77,20 @@ class Ports:
             made.close()
             return None
         return made
+
+
+def _signed(port: int) -> socket.socket | None:
+    """A name in the kernel that says whose port it is; None when another demo holds it.
+
+    Binding alone cannot tell: two demos that reuse lingering ports may both bind the same one.
+    """
+    sign = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sign.bind(f"\0meshconsole-demo-port-{port}")
+    except OSError:
+        sign.close()
+        return None
+    return sign
 
 
 def _only_lingers(port: int) -> bool:
