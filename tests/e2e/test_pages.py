@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import signal
+import re
 import urllib.parse
 from functools import partial
 from pathlib import Path
@@ -185,7 +186,8 @@ def test_the_feed_can_be_held_still(page: Page, demo: Launched) -> None:
     page.goto(address(demo, "/feed/"))
     page.keyboard.press("p")
     expect(page.get_by_role("button", name="Catch up")).to_be_visible()
-    expect(page.locator("#feed-counter")).to_have_text("0 new")
+    # Not `0`: what was broken before may be told as recovered while the page is held.
+    expect(page.locator("#feed-counter")).to_have_text(re.compile(r"^\d+ new$"))
     page.keyboard.press("p")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
