@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
-import signal
 import re
+import signal
 import urllib.parse
 from functools import partial
 from pathlib import Path
