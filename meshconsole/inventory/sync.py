@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
+import msgspec
 from django.utils import timezone
 
 from meshconsole.core import redis, revision
@@ -27,8 +27,7 @@ class Refusal:
     v: int
 
 
-@dataclass(frozen=True)
-class SyncState:
+class SyncState(msgspec.Struct, frozen=True, kw_only=True):
     """One sidecar: what it holds, what it shall hold, and whether these agree.
 
     `in step`: it acked the desired digest. `pending`: pushed, not yet acked, for under 10 s.
@@ -48,6 +47,15 @@ class SyncState:
     """Epoch seconds of its last word on configuration; 0 when it never spoke."""
     shard: str
     variant: str
+
+
+class _Seat(NamedTuple):
+    """An instance by its names: a thousand are read for one page, so no rows are made of them."""
+
+    instance: str
+    application: str
+    unit: str
+    group: str
 
 
 @dataclass(frozen=True)
@@ -75,8 +83,8 @@ class Head:
 
 def sync_states(instances: Iterable[Instance] | None = None) -> list[SyncState]:
     """The state of every open instance that has a sidecar, or of those given; raises Degraded."""
-    rows = _with_sidecar() if instances is None else instances
-    return _states(rows, *_read(), timezone.now().timestamp())
+    seats = _with_sidecar() if instances is None else map(_seat, instances)
+    return _states(seats, *_read(), timezone.now().timestamp())
 
 
 def fleet() -> tuple[list[SyncState], Progress]:
@@ -97,22 +105,26 @@ def head() -> Head:
     return _head(cast("dict[str, str]", redis.client().hgetall(HEAD)))
 
 
-def _with_sidecar() -> Iterable[Instance]:
-    """Names only: a thousand rows are read for one page."""
-    rows = Instance.objects.open().named_parts().filter(source=Source.SIDECAR)
-    return rows.only("instance_id", "application__name", "unit__name", "group__name")
+def _with_sidecar() -> Iterable[_Seat]:
+    rows = Instance.objects.open().filter(source=Source.SIDECAR)
+    names = rows.values_list("instance_id", "application__name", "unit__name", "group__name")
+    return (_Seat(*each) for each in names)
+
+
+def _seat(row: Instance) -> _Seat:
+    return _Seat(row.instance_id, row.application.name, row.unit.name, row.group.name)
 
 
 def _states(
-    rows: Iterable[Instance],
+    seats: Iterable[_Seat],
     head: Head,
     leases: Mapping[str, float],
     spoken: Mapping[str, Mapping[str, Any]],
     now: float,
 ) -> list[SyncState]:
     return [
-        _state(row, head, leases.get(row.instance_id, 0.0), spoken.get(row.instance_id), now)
-        for row in rows
+        _state(seat, head, leases.get(seat.instance, 0.0), spoken.get(seat.instance), now)
+        for seat in seats
     ]
 
 
@@ -138,17 +150,17 @@ def _progress(
 
 
 def _state(
-    row: Instance, head: Head, lease: float, word: Mapping[str, Any] | None, now: float
+    seat: _Seat, head: Head, lease: float, word: Mapping[str, Any] | None, now: float
 ) -> SyncState:
     said = word or {}
-    variant = str(said.get("variant") or f"{row.application.name}/{row.unit.name}/stable")
+    variant = str(said.get("variant") or f"{seat.application}/{seat.unit}/stable")
     desired = (head.variants or {}).get(variant, "")
     refusal = said.get("nack")
     return SyncState(
-        instance=row.instance_id,
-        application=row.application.name,
-        unit=row.unit.name,
-        group=row.group.name,
+        instance=seat.instance,
+        application=seat.application,
+        unit=seat.unit,
+        group=seat.group,
         state=_judged(said, desired, head, lease, now),
         v=_v(said),
         digest=str(said.get("digest", "")),
@@ -183,7 +195,11 @@ def _read() -> tuple[Head, dict[str, float], dict[str, dict[str, Any]]]:
     pipe.zrange(LEASES, 0, -1, withscores=True)
     pipe.hgetall(SYNC)
     fields, leases, spoken = pipe.execute()
-    return _head(fields), dict(leases), {name: json.loads(text) for name, text in spoken.items()}
+    return (
+        _head(fields),
+        dict(leases),
+        {name: msgspec.json.decode(text) for name, text in spoken.items()},
+    )
 
 
 def _head(fields: Mapping[str, str]) -> Head:
@@ -191,6 +207,6 @@ def _head(fields: Mapping[str, str]) -> Head:
         return Head()
     return Head(
         v=int(fields.get("v", 0)),
-        variants=json.loads(fields.get("variants", "{}")),
+        variants=msgspec.json.decode(fields.get("variants", "{}")),
         at=float(fields.get("at", 0.0)),
     )
