@@ -8,7 +8,7 @@ const DETAIL_EDGES = 120;
 // On a phone callers stand above what they call.
 const isNarrow = box.clientWidth < 620;
 // How far from its caller an arrow says its figures: arrows that cross do so further on.
-const WORDS_AT = isNarrow ? 46 : 78;
+const WORDS_AT = isNarrow ? 46 : 112;
 
 const given = () => JSON.parse(document.getElementById("graph-data").dataset.graph);
 
@@ -51,7 +51,7 @@ const elements = (graph) => [
 ];
 
 const layout = (animate) => ({
-  name: "dagre", ...(isNarrow ? { rankDir: "TB", nodeSep: 40, rankSep: 96 } : { rankDir: "LR", nodeSep: 84, rankSep: 200 }), edgeSep: 24, padding: 34, fit: true,
+  name: "dagre", ...(isNarrow ? { rankDir: "TB", nodeSep: 40, rankSep: 96 } : { rankDir: "LR", nodeSep: 84, rankSep: 232 }), edgeSep: 24, padding: 34, fit: true,
   animate: animate && !calm.matches, animationDuration: 250,
 });
 

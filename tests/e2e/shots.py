@@ -120,6 +120,8 @@ def main() -> None:
     parser.add_argument("--looks", nargs="*", default=[look.name for look in LOOKS])
     parser.add_argument("pages", nargs="*", default=list(PAGES))
     given = parser.parse_args()
+    if unknown := set(given.pages) - set(PAGES):
+        parser.error(f"no page is called {', '.join(sorted(unknown))}: use {', '.join(PAGES)}")
     demo = json.loads(given.demo.read_text())
     given.out.mkdir(parents=True, exist_ok=True)
     login = [demo["console"].rstrip("/"), demo["user"], given.password]
