@@ -70,7 +70,7 @@ def launched(
     began, born = time.monotonic(), time.time()
     with (folder / "demo.out").open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, str(_ROOT / "manage.py"), "demo", "--password", password, *arguments],
+            [sys.executable, str(_ROOT / "manage.py"), "demo", f"--password={password}", *arguments],
             cwd=_ROOT,
             env={**(environment or plain_environment()), "MESH_STATE_DIR": str(folder)},
             stdin=subprocess.DEVNULL,

@@ -41,7 +41,7 @@ def everybody(demo: Launched) -> list[int]:
 def test_nothing_outlives_the_demo(how: str, tmp_path: Path) -> None:
     arguments = ["--port", "8300", "--rate", "5"]
     if how == "seconds":
-        arguments += ["--seconds", "0.5"]
+        arguments += ["--seconds", "4"]
     with launched(tmp_path / "s", *arguments) as demo:
         pids = everybody(demo) + [each.pid for each in demo.demo.processes]
         assert len(set(pids)) > 20
