@@ -66,11 +66,12 @@ def launched(
     or another demo's addresses do not reach it.
     """
     password = secrets.token_urlsafe(9)
+    arguments = (f"--password={password}", *arguments)
     folder.mkdir(parents=True, exist_ok=True)
     began, born = time.monotonic(), time.time()
     with (folder / "demo.out").open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, str(_ROOT / "manage.py"), "demo", f"--password={password}", *arguments],
+            [sys.executable, str(_ROOT / "manage.py"), "demo", *arguments],
             cwd=_ROOT,
             env={**(environment or plain_environment()), "MESH_STATE_DIR": str(folder)},
             stdin=subprocess.DEVNULL,
