@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 
 from proxy.errors import BadMessage
 from proxy.http1 import CHUNKED, FIELDS, UNTIL_CLOSE
@@ -16,7 +17,7 @@ _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]{0,256})
 _TRAILER = re.compile(FIELDS).fullmatch
 
 
-class Reader:
+class Reader(ABC):
     """Takes the bytes of a body as they come and gives back its content.
 
     `feed` returns content in order, possibly empty; once `done`, `rest` are the bytes after the
@@ -29,9 +30,9 @@ class Reader:
         self.done = False
         self.rest = b""
 
+    @abstractmethod
     def feed(self, data: bytes) -> bytes:
         """Content of these bytes; raises BadMessage."""
-        raise NotImplementedError
 
 
 class Counted(Reader):
