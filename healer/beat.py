@@ -83,5 +83,5 @@ def _do(task: Any) -> None:
     close_old_connections()
     try:
         task()
-    except Exception:
+    except Exception:  # whatever failed, the next second tries again
         logger.exception("step failed", extra={"step": task.name})
