@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 import msgspec
 
 from proxy.errors import BadMessage, Refusal
-from proxy.http1 import HEAD_LIMIT, Request, parse_request, refusal_bytes
+from proxy.http1.heads import HEAD_LIMIT, Request, parse_request, refusal_bytes
 from proxy.server import cannot_listen
 from proxy.settings import HostPort, InvalidSettings, is_loopback
 

@@ -102,10 +102,10 @@ class Process:
     async def _open_alone(self, settings: StandaloneSettings) -> None:
         tls_in = tls_out = None
         if settings.listen_tls or settings.upstream_tls:
-            from proxy.encryption.contexts import client_context, server_context
+            from proxy.encryption.contexts import ClientContexts, server_context
 
             tls_in = server_context(settings.listen_tls) if settings.listen_tls else None
-            tls_out = client_context(settings.upstream_tls) if settings.upstream_tls else None
+            tls_out = ClientContexts(settings.upstream_tls) if settings.upstream_tls else None
         choice = fixed("upstream", settings.upstream)
         listener = Listener(
             name="listen",
@@ -286,6 +286,6 @@ def _member(member: Member) -> dict[str, object]:
         "errors": {error: n for error, n in stats.errors().items() if n},
         "in_flight": stats.in_flight,
         "connections": member.opened,
-        "idle": len(member.idle),
-        "waiting": len(member.waiting),
+        "idle": member.idle,
+        "waiting": member.waiting,
     }

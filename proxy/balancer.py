@@ -6,9 +6,12 @@ import random
 from collections.abc import Collection
 
 from proxy.current import Choice, Member
+from proxy.http1.heads import Request
 
 
-def pick(choice: Choice, tried: Collection[Member] = ()) -> Member | None:
+def pick(
+    choice: Choice, tried: Collection[Member] = (), _request: Request | None = None
+) -> Member | None:
     """One that was not tried yet, or None when there is none.
 
     `round_robin` takes turns by weight; `least_request` draws two turns and takes the member with

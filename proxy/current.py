@@ -8,11 +8,11 @@ is carried from one table to the next.
 from __future__ import annotations
 
 import random
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from math import gcd
 from typing import Protocol
 
+from proxy.budget import RetryBudget
 from proxy.contract.digest import digest_of
 from proxy.contract.reports import ErrorClass
 from proxy.contract.snapshot import Endpoint, Rule, Service, Snapshot
@@ -26,11 +26,22 @@ IDLE_LIMIT_SECONDS = 60.0
 by its server just as a request starts on it."""
 
 
-class Closable(Protocol):
-    """A connection that a pool may end."""
+class MemberPool(Protocol):
+    """The connections of one protocol to a member (`proxy.pools.Pool`)."""
 
-    def close(self) -> None:
-        """End it; nothing is in flight on it."""
+    opened: int
+    """Connections open or being opened."""
+
+    @property
+    def ready(self) -> Sized:
+        """Connections with room for a request."""
+
+    @property
+    def waiting(self) -> Sized:
+        """Exchanges that wait for one."""
+
+    def close_ready(self) -> None:
+        """Close what is idle now, and what has room when it is done."""
 
 
 class EndpointStats:
@@ -80,8 +91,8 @@ class Member:
     """An endpoint in force: its counters and its pool, kept while its id and address stay."""
 
     __slots__ = (
-        "connect_seconds", "counts", "dialing", "endpoint", "host", "idle", "idle_seconds",
-        "opened", "port", "retired", "stats", "waiting",
+        "connect_seconds", "counts", "endpoint", "host", "idle_seconds", "pools", "port",
+        "protocol", "retired", "stats",
     )  # fmt: skip
 
     def __init__(self, service: Service, endpoint: Endpoint) -> None:
@@ -95,13 +106,9 @@ class Member:
         """How long a connection may wait for its next request."""
         self.counts: dict[tuple[str, bool], Counts] = {}
         """Windows' counts by interface and encryption: a lookup saved on each request."""
-        self.idle: list[Closable] = []
-        """Connections nothing is in flight on; the last one used is taken first."""
-        self.opened = 0
-        """Connections open or being opened."""
-        self.dialing = 0
-        self.waiting: deque[object] = deque()
-        """Exchanges that wait for a connection."""
+        self.pools: dict[str, MemberPool] = {}
+        """By protocol."""
+        self.protocol = _spoken(service)
         self.retired = False
         """No longer in force: connections in use close when their request is over."""
 
@@ -109,6 +116,7 @@ class Member:
         """The same instance with another group, weight or patience."""
         self.connect_seconds = service.connect_timeout_seconds
         self.idle_seconds = min(service.idle_timeout_seconds, IDLE_LIMIT_SECONDS)
+        self.protocol = _spoken(service)
         if endpoint != self.endpoint:
             self.endpoint = self.stats.endpoint = endpoint
             self.counts = {}
@@ -116,9 +124,23 @@ class Member:
     def retire(self) -> None:
         """Leave force: what is idle closes now, what is in use when it is done."""
         self.retired = True
-        idle, self.idle = self.idle, []
-        for connection in idle:
-            connection.close()
+        for pool in self.pools.values():
+            pool.close_ready()
+
+    @property
+    def opened(self) -> int:
+        """Connections open or being opened."""
+        return sum(pool.opened for pool in self.pools.values())
+
+    @property
+    def idle(self) -> int:
+        """Connections with room for a request."""
+        return sum(len(pool.ready) for pool in self.pools.values())
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a connection."""
+        return sum(len(pool.waiting) for pool in self.pools.values())
 
 
 class Choice:
@@ -140,10 +162,11 @@ class Choice:
 class Target:
     """One application that may be called, with everything a request to it needs."""
 
-    __slots__ = ("choices", "everyone", "interfaces", "rule", "service")
+    __slots__ = ("budget", "choices", "everyone", "interfaces", "rule", "service")
 
     def __init__(self, service: Service, members: tuple[Member, ...], rule: Rule | None) -> None:
         self.service = service
+        self.budget = RetryBudget()
         self.rule = rule
         """The first rule of its route; without conditions, the first holds for every request."""
         self.interfaces = interfaces_of(service.interfaces)
@@ -157,7 +180,8 @@ class Target:
             )
 
     def continue_from(self, before: Target) -> None:
-        """Go on with the turns of the table before, so that frequent swaps favour nobody."""
+        """Go on with the turns and the budget of the table before: swaps favour nobody."""
+        self.budget = before.budget
         self.everyone.turn = before.everyone.turn
         for group, choice in self.choices.items():
             if group in before.choices:
@@ -233,6 +257,11 @@ class Current:
         self.table = table
         for key in old.members.keys() - table.members.keys():
             old.members[key].retire()
+
+
+def _spoken(service: Service) -> str:
+    """What is spoken to the service's endpoints; empty means what the caller speaks."""
+    return "" if service.protocol == "auto" else service.protocol
 
 
 def schedule(members: tuple[Member, ...], weights: tuple[int, ...]) -> tuple[Member, ...]:

@@ -65,6 +65,21 @@ def too_slow(service: str) -> Refusal:
     return Refusal(504, "UT", f"{service!r} did not answer in time.", "timeout")
 
 
+def unprocessed(service: str, detail: str) -> Refusal:
+    """The upstream refused the request before it touched it, and it cannot be sent again."""
+    return Refusal(503, "UR", f"{service!r} did not take the request: {detail}.", "connect")
+
+
+def overloaded() -> Refusal:
+    """This proxy holds as many requests as it may."""
+    return Refusal(503, "UO", "This proxy holds as many requests as it may: come back later.")
+
+
+def rate_limited(interface: str, limit: int) -> Refusal:
+    """An interface has as many requests in flight as it may."""
+    return Refusal(429, "RL", f"{interface!r} has its limit of {limit} requests in flight.")
+
+
 def bad_answer(service: str, why: str) -> Refusal:
     """The upstream answered with something that is not HTTP/1.1."""
     return Refusal(502, "UPE", f"{service!r} sent a broken answer: {why}", "protocol")

@@ -12,13 +12,14 @@ from proxy.contract.reports import ErrorClass
 from proxy.contract.snapshot import Endpoint
 from proxy.current import Choice, Member
 from proxy.errors import Refusal
-from proxy.http1 import Request
+from proxy.http1.heads import Request
+from proxy.limiting.admission import Admission
 from proxy.pools import Pools
 from proxy.settings import Limits
 from proxy.windows import Counts, Side, Windows
 
 if TYPE_CHECKING:
-    from proxy.downstream import Downstream
+    from proxy.http1.downstream import Downstream
     from proxy.relay import Exchange
 
 
@@ -57,8 +58,9 @@ class Listener:
     """One door: inbound, outbound, or the one of a stand-alone proxy."""
 
     __slots__ = (
-        "_emptied", "accepted", "access_log", "callers", "draining", "failures", "limits",
-        "members", "name", "pools", "refusals", "routing", "side", "turned_away", "windows",
+        "_emptied", "accepted", "access_log", "admission", "callers", "draining", "failures",
+        "limits", "members", "name", "pools", "refusals", "routing", "side", "turned_away",
+        "windows",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +86,7 @@ class Listener:
         self.failures = failures
         self.access_log = access_log
         self.limits = limits
+        self.admission = Admission(limits.requests)
         self.draining = False
         """Every answer ends its connection."""
         self._emptied = asyncio.Event()
@@ -136,7 +139,7 @@ class Listener:
         seconds = monotonic() - exchange.began
         choice = exchange.choice
         if choice is not None:
-            interface = choice.target.interfaces.name_of(exchange.method, exchange.request.path)
+            interface = exchange.interface
             member = exchange.member
             encrypted = self._is_encrypted(exchange)
             counts = member.counts.get((interface, encrypted)) if member is not None else None

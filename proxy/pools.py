@@ -1,8 +1,10 @@
 """Connections to endpoints: opened when needed, kept while warm, closed before the peer would.
 
-A member's pool is its own slots (`proxy.current.Member`); `Pools` moves connections through them.
-A request that finds none idle waits in line while a connection is opened; whichever comes free
-first, a new one or a used one, goes to the first in line.
+A pool holds the connections of one protocol to one member (`proxy.current.Member.pools`); `Pools`
+are the rules of one listener. A request that finds no place waits in line while a connection is
+opened; whichever has room first, a new one or a used one, goes to the first in line. Every
+connection belongs to a generation: when what it would be dialled with changes (its TLS), older ones
+take no more requests and close as they fall idle.
 """
 
 from __future__ import annotations
@@ -10,87 +12,191 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+from collections import deque
 from collections.abc import Iterable
 from time import monotonic
-from typing import cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from proxy.aio import spawn
 from proxy.current import Member
 from proxy.errors import overflow
+from proxy.http1.upstream import Upstream
 from proxy.settings import Limits
-from proxy.upstream import Asking, Upstream
+
+if TYPE_CHECKING:
+    from proxy.seam import Asking, Connection, Link
+
+
+PLACES = {"http2": 100, "bolt": 256}
+"""Requests that one new connection of a multiplexed protocol is dialled for; else one."""
+
+
+class Contexts(Protocol):
+    """TLS towards endpoints."""
+
+    def of(self, protocol: str) -> ssl.SSLContext:
+        """The context to dial with for a protocol; each offers another ALPN."""
 
 
 class Pools:
     """The rules by which one listener's relay opens, shares and closes connections."""
 
-    def __init__(self, limits: Limits, tls: ssl.SSLContext | None = None) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits, tls: Contexts | None = None) -> None:
+        self.limits = limits
         self.tls = tls
         """Mutual TLS to every endpoint, or None for plaintext."""
+        self.generation = 0
 
-    def acquire(self, member: Member, asking: Asking, fresh: bool) -> Upstream | None:
-        """An idle connection, or None: then `asking` waits in line and is told.
-
-        `fresh` takes no idle one. Raises Refusal when the line is full.
-        """
-        if not fresh:
-            connection = _idle_one(member, asking.can_repeat)
-            if connection is not None:
-                return connection
-        if len(member.waiting) >= self._limits.pool_pending:
+    def acquire(self, member: Member, asking: Asking, protocol: str, fresh: bool) -> Link | None:
+        """A place for a request of a caller that speaks `protocol`, or None: then `asking` waits in
+        line and is told. `fresh` takes a new connection only. Raises Refusal when the line, or the
+        endpoint, is full."""
+        if member.stats.in_flight >= self.limits.pool_requests:
             raise overflow(member.stats.service)
-        member.waiting.append(asking)
-        self._dial_more(member)
-        return None
+        protocol = "http1" if asking.request.upgrade else member.protocol or protocol
+        pool = member.pools.get(protocol)
+        if pool is None:
+            pool = member.pools[protocol] = Pool(member, protocol, self)
+        return cast("Pool", pool).acquire(asking, fresh)
 
     def forget(self, member: Member, asking: Asking) -> None:
         """The exchange no longer waits."""
-        if asking in member.waiting:
-            member.waiting.remove(asking)
+        for pool in member.pools.values():
+            waiting = cast("Pool", pool).waiting
+            if asking in waiting:
+                waiting.remove(asking)
 
-    def free(self, connection: Upstream) -> None:
-        """A connection with nothing in flight: to the first in line, or back to the pool."""
-        member = connection.member
-        if member.waiting:
-            cast("Asking", member.waiting.popleft()).send(connection)
-        elif member.retired:
-            connection.close()
-        else:
-            connection.used = True
-            connection.idle_since = monotonic()
-            member.idle.append(connection)
-
-    def ended(self, connection: Upstream) -> None:
-        """A connection is no more."""
-        member = connection.member
-        member.opened -= 1
-        if connection in member.idle:
-            member.idle.remove(connection)
-        self._dial_more(member)
+    def renew(self, members: Iterable[Member], tls: Contexts | None) -> None:
+        """From now on dial with other TLS, or none; older connections end as they fall idle."""
+        self.tls = tls
+        self.generation += 1
+        for member in members:
+            for pool in member.pools.values():
+                cast("Pool", pool).renew(self.tls, self.generation)
 
     def sweep(self, members: Iterable[Member], now: float) -> None:
-        """Close what has been idle too long; the longest idle stands first."""
+        """Close what has been idle too long."""
         for member in members:
-            idle = member.idle
-            while idle and now - cast("Upstream", idle[0]).idle_since > member.idle_seconds:
-                idle.pop(0).close()
+            for pool in member.pools.values():
+                cast("Pool", pool).sweep(now)
 
     def close(self, members: Iterable[Member]) -> None:
         """Close every idle connection: this process ends."""
         for member in members:
             member.retire()
 
-    def _dial_more(self, member: Member) -> None:
-        while (
-            member.dialing < len(member.waiting) and member.opened < self._limits.pool_connections
-        ):
-            member.dialing += 1
-            member.opened += 1
-            spawn(self._dial(member), name=f"dial {member.endpoint.addr}")
 
-    async def _dial(self, member: Member) -> None:
-        connection = Upstream(self, member)
+class Pool:
+    """The connections of one protocol to one member."""
+
+    __slots__ = (
+        "dialing", "generation", "limits", "member", "opened", "places", "protocol", "ready",
+        "tls", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, member: Member, protocol: str, pools: Pools) -> None:
+        self.member = member
+        self.protocol = protocol
+        self.places = PLACES.get(protocol, 1)
+        self.limits = pools.limits
+        self.tls = pools.tls
+        self.generation = pools.generation
+        self.ready: list[Connection] = []
+        """Connections with room; the last one used is taken first."""
+        self.opened = 0
+        """Connections open or being opened, of every generation."""
+        self.dialing = 0
+        self.waiting: deque[Asking] = deque()
+
+    def acquire(self, asking: Asking, fresh: bool) -> Link | None:
+        """A place on a connection with room, or None: then `asking` waits in line and is told."""
+        if not fresh:
+            link = self._take(asking.can_repeat)
+            if link is not None:
+                return link
+        if len(self.waiting) >= self.limits.pool_pending:
+            raise overflow(self.member.stats.service)
+        self.waiting.append(asking)
+        self._dial_more()
+        return None
+
+    def has_room(self, connection: Connection) -> None:
+        """A connection came free, or has one more place: to the first in line, or ready."""
+        if self.member.retired or connection.generation != self.generation:
+            connection.close()
+            return
+        now = monotonic()
+        connection.idle_since = now
+        while self.waiting:
+            link = connection.take(now, True)
+            if link is None:
+                return
+            self.waiting.popleft().send(link)
+            if not connection.has_room:
+                return
+        if not connection.is_ready:
+            connection.is_ready = True
+            self.ready.append(connection)
+
+    def ended(self, connection: Connection) -> None:
+        """A connection is no more."""
+        self.opened -= 1
+        self.unready(connection)
+        self._dial_more()
+
+    def unready(self, connection: Connection) -> None:
+        """A connection takes no more requests."""
+        if connection.is_ready:
+            connection.is_ready = False
+            self.ready.remove(connection)
+
+    def sweep(self, now: float) -> None:
+        """Close what has been idle too long; exclusive ones stand in the order they fell idle."""
+        for connection in list(self.ready):
+            if now - connection.idle_since <= self.member.idle_seconds:
+                if self.places == 1:
+                    break
+            elif connection.is_idle:
+                self.unready(connection)
+                connection.close()
+
+    def renew(self, tls: Contexts | None, generation: int) -> None:
+        """From now on dial this way; older connections close when nothing is in flight on them."""
+        self.tls = tls
+        self.generation = generation
+        self.close_ready()
+
+    def close_ready(self) -> None:
+        """End what is idle now, and what has room when nothing is in flight on it any more."""
+        ready, self.ready = self.ready, []
+        for connection in ready:
+            connection.is_ready = False
+            connection.close()
+
+    def _take(self, can_repeat: bool) -> Link | None:
+        ready = self.ready
+        now = monotonic()
+        while ready:
+            connection = ready[-1]
+            link = connection.take(now, can_repeat)
+            if link is None or not connection.has_room:
+                ready.pop()
+                connection.is_ready = False
+            if link is not None:
+                return link
+            connection.close()
+        return None
+
+    def _dial_more(self) -> None:
+        most = self.limits.pool_connections
+        while self.dialing * self.places < len(self.waiting) and self.opened < most:
+            self.dialing += 1
+            self.opened += 1
+            spawn(self._dial(), name=f"dial {self.member.endpoint.addr}")
+
+    async def _dial(self) -> None:
+        member = self.member
+        connection = dialled(self)
         seconds = member.connect_seconds
         try:
             async with asyncio.timeout(seconds):
@@ -98,7 +204,7 @@ class Pools:
                     lambda: connection,
                     member.host,
                     member.port,
-                    ssl=self.tls,
+                    ssl=self.tls.of(self.protocol) if self.tls else None,
                     server_hostname="" if self.tls else None,
                 )
         except TimeoutError:
@@ -106,19 +212,26 @@ class Pools:
         except (OSError, UnicodeError) as error:
             self._dial_failed(connection, reason_of(error))
         else:
-            member.dialing -= 1
-            self.free(connection)
+            self.dialing -= 1
+            self.has_room(connection)
 
-    def _dial_failed(self, connection: Upstream, detail: str) -> None:
-        member = connection.member
-        member.dialing -= 1
+    def _dial_failed(self, connection: Connection, detail: str) -> None:
+        self.dialing -= 1
         if connection.opened:
             connection.abort()
         else:
-            member.opened -= 1
-        if member.waiting:
-            cast("Asking", member.waiting.popleft()).connect_failed(detail)
-        self._dial_more(member)
+            self.opened -= 1
+        for asking in [self.waiting.popleft() for _ in self._counted_on_one()]:
+            asking.connect_failed(detail)
+        self._dial_more()
+
+    def _counted_on_one(self) -> range:
+        return range(min(self.places, len(self.waiting)))
+
+
+def dialled(pool: Pool) -> Upstream:
+    """A connection of the pool's protocol, to be given to the event loop."""
+    return Upstream(pool)
 
 
 def reason_of(error: OSError | UnicodeError) -> str:
@@ -128,14 +241,3 @@ def reason_of(error: OSError | UnicodeError) -> str:
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     return str(error) or type(error).__name__
-
-
-def _idle_one(member: Member, can_repeat: bool) -> Upstream | None:
-    idle = member.idle
-    now = monotonic()
-    while idle:
-        connection = cast("Upstream", idle.pop())
-        if connection.is_usable(now, can_repeat):
-            return connection
-        connection.close()
-    return None

@@ -1,8 +1,9 @@
 """One request, from its head to its last byte: choose, pick, send, answer, observe.
 
-An `Exchange` stands between one caller's connection (`proxy.downstream`) and, one after another,
-the connections it is tried on (`proxy.upstream`). It is told what happened and never waits, so the
-usual request costs no task and no timer. Inbound and outbound differ only in their `Listener`.
+An `Exchange` stands between its caller and, one after another, the links it is tried on; what they
+say to each other is in `proxy.seam`, and no framing passes through here. It is told what happened
+and never waits, so the usual request costs no task and no timer. Inbound and outbound differ only
+in their `Listener`.
 """
 
 from __future__ import annotations
@@ -13,30 +14,19 @@ from typing import TYPE_CHECKING
 
 from proxy import errors
 from proxy.balancer import pick
-from proxy.bodies import LAST_CHUNK, chunk
 from proxy.contract.reports import ErrorClass
 from proxy.current import Choice, Member
 from proxy.errors import Refusal
-from proxy.http1 import (
-    CHUNKED,
-    Request,
-    Response,
-    framing_of,
-    refusal_bytes,
-    request_bytes,
-    response_bytes,
-)
-from proxy.upstream import Upstream
+from proxy.http1.heads import TUNNEL, Request, Response
 
 if TYPE_CHECKING:
-    from proxy.downstream import Downstream
+    from proxy.limiting.admission import Meter
     from proxy.listener import Listener
+    from proxy.seam import Caller, Link
 
 ATTEMPTS = 3
-"""Connections tried for one request, at most."""
+"""Links tried for one request, at most."""
 REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
-CLOSE = b"connection: close\r\n"
-KEEP_ALIVE = b"connection: keep-alive\r\n"
 TRACEPARENT = b"\r\ntraceparent:"
 UNREACHED = b"UF"
 """The flag of `errors.connect_failed`: nothing was sent."""
@@ -48,18 +38,22 @@ class Exchange:
     # What most requests never change is left to the class: it saves a microsecond on each.
     choice: Choice | None = None
     member: Member | None = None
-    connection: Upstream | None = None
+    meter: Meter | None = None
+    link: Link | None = None
+    interface = ""
     tried: tuple[Member, ...] = ()
     attempts = 0
     is_open = False
     """Is an attempt under way, and counted as in flight?"""
+    is_retry = False
+    """Does this attempt take from the service's retry budget?"""
     reused = False
     request_sent = False
     """Is the whole request written, body and all?"""
     status = 0
     """What the caller was told; 0 until its answer begins."""
-    chunked = False
-    keep_alive = True
+    patience = 0.0
+    """Seconds until the next thing has to happen."""
     bytes_in = 0
     bytes_out = 0
     flag = ""
@@ -67,7 +61,7 @@ class Exchange:
     over = False
     trace_id = b""
 
-    def __init__(self, listener: Listener, caller: Downstream, request: Request, now: float):
+    def __init__(self, listener: Listener, caller: Caller, request: Request, now: float):
         self.listener = listener
         self.caller = caller
         self.request = request
@@ -86,16 +80,18 @@ class Exchange:
             self._new_trace()
         else:
             self.trace_id = traceparent[3:35]
+        listener = self.listener
         try:
-            if request.upgrade and request.upgrade != b"h2c":
-                raise errors.not_served("Upgrade")
-            if self.method == b"CONNECT":
-                raise errors.not_served("CONNECT")
-            choice = self.choice = self.listener.routing.choose(request, self.trace_id)
-            self.caller.deadline = self.began + choice.target.service.request_timeout_seconds
-            member = pick(choice)
+            choice = self.choice = listener.routing.choose(request, self.trace_id)
+            target = choice.target
+            target.budget.active += 1
+            self.interface = interface = target.interfaces.name_of(self.method, request.path)
+            self.meter = listener.admission.enter(target.service.name, interface)
+            self.patience = patience = target.service.request_timeout_seconds
+            self.caller.deadline = self.began + patience
+            member = pick(choice, (), request)
             if member is None:
-                raise errors.no_endpoint(choice.target.service.name, choice.group)
+                raise errors.no_endpoint(target.service.name, choice.group)
             self._attempt(member, fresh=False)
         except Refusal as refusal:
             self._refuse(refusal)
@@ -103,44 +99,37 @@ class Exchange:
     def _attempt(self, member: Member, fresh: bool) -> None:
         self.attempts += 1
         self.member = member
-        connection = self.listener.pools.acquire(member, self, fresh)
-        member.stats.attempts += 1
-        member.stats.in_flight += 1
+        link = self.listener.pools.acquire(member, self, self.caller.protocol, fresh)
+        stats = member.stats
+        stats.attempts += 1
+        stats.in_flight += 1
         self.is_open = True
-        if connection is not None:
-            self._send(connection, reused=True)
+        if link is not None:
+            self.send(link)
 
-    def send(self, connection: Upstream) -> None:
-        """A connection became free while this waited in line."""
-        self._send(connection, reused=connection.used)
-
-    def _send(self, connection: Upstream, reused: bool) -> None:
-        self.connection = connection
-        self.reused = reused
+    def send(self, link: Link) -> None:
+        """Here is a link: write the request on it."""
+        self.link = link
+        self.reused = link.reused
         request = self.request
         if request.length:
-            body = self.caller.begin_body()
+            content, done, trailers = self.caller.begin_body()
             if self.over:
                 return
-            connection.begin(self, request_bytes(request) + body)
+            self.bytes_in += len(content)
+            self.request_sent = done
+            link.begin(self, request, content, done, trailers)
         else:
             self.request_sent = True
-            connection.begin(self, request_bytes(request))
+            link.begin(self, request, b"", True)
 
-    def body(self, content: bytes, done: bool) -> bytes:
-        """The caller's content as it goes upstream."""
+    def body_more(self, content: bytes, done: bool, trailers: bytes = b"") -> None:
+        """More of the caller's body."""
         self.bytes_in += len(content)
         self.request_sent = done
-        if self.request.length == CHUNKED:
-            return chunk(content) + LAST_CHUNK if done else chunk(content)
-        return content
-
-    def body_more(self, framed: bytes) -> None:
-        """More of the caller's body."""
-        if self.connection is not None:
-            self.connection.write(framed)
-            if self.choice is not None:
-                self.caller.expect_progress(self.choice.target.service.request_timeout_seconds)
+        if self.link is not None:
+            self.link.more(content, done, trailers)
+            self.caller.deadline = monotonic() + self.patience
 
     # what goes wrong before an answer
 
@@ -150,55 +139,67 @@ class Exchange:
         choice, member = self.choice, self.member
         if choice is None or member is None:
             return
-        self.tried = (*self.tried, member)
-        other = pick(choice, self.tried) if self.attempts < ATTEMPTS else None
-        if other is None:
+        if not self._try_another(choice, member):
             self._refuse(errors.connect_failed(choice.target.service.name, detail))
-        else:
-            self._again(other, fresh=False)
 
-    def connection_ended(self) -> None:
-        """The upstream went away. Nobody knows whether it saw the request, so only one that may
-        be repeated is, and only if a connection that was kept open explains the end."""
-        self.connection = None
+    def unprocessed(self, detail: str) -> None:
+        """The peer did not touch the request, so any may go elsewhere while its body is here."""
+        self.link = None
         member = self.member
         if member is None:
             return
-        may_try = self.attempts < ATTEMPTS and not self.status
-        if may_try and self.can_repeat and self.reused:
+        self._close_attempt()
+        if self.attempts < ATTEMPTS and not self.status and not self.bytes_in:
+            self._again(member, fresh=False)
+        else:
+            self._broken(errors.unprocessed(member.stats.service, detail))
+
+    def connection_ended(self) -> None:
+        """The upstream went away. Nobody knows whether it saw the request, so only one that may
+        be repeated is: at once on a new connection if a connection that was kept open explains the
+        end, else at another endpoint and within the budget of retries."""
+        self.link = None
+        member, choice = self.member, self.choice
+        if member is None or choice is None:
+            return
+        if self.status:
+            self._broken(errors.bad_answer(member.stats.service, "it ended early."))
+        elif not self.can_repeat or self.attempts >= ATTEMPTS:
+            self._broken(errors.connection_ended(member.stats.service))
+        elif self.reused:
             self._close_attempt()
             self._again(member, fresh=True)
-        elif self.status:
-            self._broken(errors.bad_answer(member.stats.service, "it ended early."))
         else:
-            self._broken(errors.connection_ended(member.stats.service))
+            self._failed("connect", "it closed the connection before it answered")
+            if not self._take_from_budget() or not self._try_another(choice, member):
+                self._end_with(errors.connection_ended(member.stats.service))
 
     def answer_broken(self, why: str) -> None:
-        """The answer is not HTTP/1.1."""
-        self.connection = None
+        """The answer is not what its protocol allows."""
+        self.link = None
         if self.member is not None:
             self._broken(errors.bad_answer(self.member.stats.service, why))
 
     def expired(self) -> None:
         """Nothing has happened for too long: whoever was expected to act is told."""
-        if not self.request_sent and self.connection is not None and not self.connection.full:
-            self._drop_connection()
+        if not self.request_sent and self.link is not None and not self.link.full:
+            self._drop_link()
             self._end_with(Refusal(408, "DT", "The request's body did not come in time."))
         elif self.caller.is_full:
             self.caller_left("DT")
         else:
-            self._drop_connection()
+            self._drop_link()
             self._broken(errors.too_slow(self.member.stats.service if self.member else ""))
 
     def caller_broke(self, refusal: Refusal) -> None:
         """The caller's body is malformed."""
-        self._drop_connection()
+        self._drop_link()
         self._end_with(refusal)
 
     def caller_left(self, flag: str = "DC") -> None:
         """Nobody is there to answer."""
         if not self.over:
-            self._drop_connection()
+            self._drop_link()
             self.flag = flag
             self.caller.abort()
             self._finish()
@@ -208,75 +209,53 @@ class Exchange:
     def interim(self, response: Response) -> None:
         """Passed on to who can understand it."""
         if self.request.minor:
-            self.caller.write(response_bytes(response, b""))
+            self.caller.interim(response)
 
-    def answer(self, response: Response, length: int, content: bytes, done: bool) -> None:
-        """The head, in this hop's own framing, with the first of the content."""
+    def answer(
+        self, response: Response, length: int, content: bytes, done: bool, trailers: bytes = b""
+    ) -> None:
+        """The head, with the first of the content."""
         status = response.status
-        if status >= 500:
+        if status >= 500 or response.error is not None:
             unreached = response.mesh_flag == UNREACHED
-            if unreached and done and self._try_another():
+            if unreached and done and self._unreached(response):
                 return
-            self.error = "connect" if unreached else "5xx"
+            self.error = "connect" if unreached else response.error or "5xx"
         self.status = status
-        framing = self._framing(response, length)
-        if response.mesh_flag and self.listener.side == "out":
-            framing += b"x-mesh-flag: %b\r\n" % response.mesh_flag
-        head = response_bytes(response, framing + self._connection_line())
         self.bytes_out = len(content)
         if done:
-            self.connection = None  # it may serve somebody else already
-        if self.chunked:
-            content = chunk(content)
-            if done:
-                content += LAST_CHUNK
-        self.caller.write(head + content)
+            self.link = None  # it may serve somebody else already
+        self.caller.answer(response, length, content, done, trailers)
         if done:
             self._answered()
-        else:
-            self.caller.expect_progress(self._idle_seconds())
+        elif self.choice is not None:
+            service, limits = self.choice.target.service, self.listener.limits
+            is_tunnel = length == TUNNEL
+            self.patience = limits.tunnel_seconds if is_tunnel else service.idle_timeout_seconds
+            self.caller.deadline = monotonic() + self.patience
 
-    def _framing(self, response: Response, length: int) -> bytes:
-        """How this hop says the length of the answer's body."""
-        if length > 0:
-            return framing_of(length)
-        if length < 0:
-            self.chunked = self.keep_alive = bool(self.request.minor)
-            return framing_of(CHUNKED) if self.chunked else b""
-        if response.length is not None and response.status != 204:
-            return framing_of(response.length)
-        return b""
-
-    def _try_another(self) -> bool:
-        """An endpoint's sidecar says that it could not reach its application, so nothing was done
-        and another endpoint may be asked; not with a body, which is gone."""
-        choice, member = self.choice, self.member
-        if choice is None or member is None or self.request.length or self.attempts >= ATTEMPTS:
-            return False
-        self.tried = (*self.tried, member)
-        other = pick(choice, self.tried)
-        if other is None:
-            return False
-        self.connection = None
-        self._failed("connect", "its application cannot be reached")
-        self._again(other, fresh=False)
-        return True
-
-    def answer_more(self, content: bytes, done: bool) -> None:
+    def answer_more(self, content: bytes, done: bool, trailers: bytes = b"") -> None:
         """More content, and perhaps the end of it."""
         self.bytes_out += len(content)
         if done:
-            self.connection = None  # it may serve somebody else already
-        if self.chunked:
-            content = chunk(content)
-            if done:
-                content += LAST_CHUNK
-        if content:
-            self.caller.write(content)
+            self.link = None  # it may serve somebody else already
+        self.caller.answer_more(content, done, trailers)
         if done:
             self._answered()
         else:
-            self.caller.expect_progress(self._idle_seconds())
+            self.caller.deadline = monotonic() + self.patience
+
+    def _unreached(self, response: Response) -> bool:
+        """An endpoint's sidecar says that it could not reach its application, so nothing was done
+        and another endpoint may be asked; not with a body, which is gone, nor against a mark."""
+        choice, member = self.choice, self.member
+        if choice is None or member is None or self.request.length or response.no_retry:
+            return False
+        if not self._may_try_another(choice, member):
+            return False
+        self.link = None
+        self._failed("connect", "its application cannot be reached")
+        return self._try_another(choice, member)
 
     def upstream_full(self, full: bool) -> None:
         """The upstream reads slower than the caller writes, or has caught up."""
@@ -284,20 +263,39 @@ class Exchange:
 
     def caller_full(self, full: bool) -> None:
         """The caller reads slower than the upstream writes, or has caught up."""
-        if self.connection is not None:
-            self.connection.hold(full)
+        if self.link is not None:
+            self.link.hold(full)
 
-    def _connection_line(self) -> bytes:
-        request = self.request
-        self.keep_alive = (
-            self.keep_alive
-            and self.request_sent
-            and not self.listener.draining
-            and request.keep_alive
-        )
-        if request.minor:
-            return b"" if self.keep_alive else CLOSE
-        return KEEP_ALIVE if self.keep_alive else CLOSE
+    # try again
+
+    def _may_try_another(self, choice: Choice, member: Member) -> bool:
+        tried = (*self.tried, member)
+        return self.attempts < ATTEMPTS and pick(choice, tried, self.request) is not None
+
+    def _try_another(self, choice: Choice, member: Member) -> bool:
+        self.tried = (*self.tried, member)
+        if self.attempts >= ATTEMPTS:
+            return False
+        other = pick(choice, self.tried, self.request)
+        if other is None:
+            return False
+        self._again(other, fresh=False)
+        return True
+
+    def _take_from_budget(self) -> bool:
+        """May this request be sent again though it may have been seen? Such retries are a share of
+        what is under way, so that they cannot become the load that keeps a service down."""
+        if self.choice is None:
+            return False
+        self.is_retry = self.is_retry or self.choice.target.budget.take()
+        return self.is_retry
+
+    def _again(self, member: Member, fresh: bool) -> None:
+        self.tried_at = monotonic()
+        try:
+            self._attempt(member, fresh)
+        except Refusal as refusal:
+            self._refuse(refusal)
 
     # observe
 
@@ -311,8 +309,8 @@ class Exchange:
         self._finish()
 
     def _failed(self, error: ErrorClass, detail: str) -> None:
-        member, choice = self.member, self.choice
-        if member is None or choice is None:
+        member = self.member
+        if member is None or self.choice is None:
             return
         stats = member.stats
         stats.fail(error)
@@ -323,7 +321,7 @@ class Exchange:
             error=error,
             detail=detail,
             elapsed=monotonic() - self.tried_at,
-            interface=choice.target.interfaces.name_of(self.method, self.request.path),
+            interface=self.interface,
             trace_id=self.trace_id.decode("latin-1"),
         )
 
@@ -331,13 +329,6 @@ class Exchange:
         if self.is_open and self.member is not None:
             self.is_open = False
             self.member.stats.in_flight -= 1
-
-    def _again(self, member: Member, fresh: bool) -> None:
-        self.tried_at = monotonic()
-        try:
-            self._attempt(member, fresh)
-        except Refusal as refusal:
-            self._refuse(refusal)
 
     def _broken(self, refusal: Refusal) -> None:
         if refusal.error is not None:
@@ -358,22 +349,16 @@ class Exchange:
         self.status = refusal.status
         self.flag = refusal.flag
         self.error = refusal.error
-        self.keep_alive = not self.request.length
-        self.request_sent = True
         self.listener.refused(refusal.flag)
-        line = self._connection_line()
-        self.caller.write(refusal_bytes(refusal, line, self.method == b"HEAD"))
+        self.caller.refuse(refusal)
         self._finish()
 
-    def _drop_connection(self) -> None:
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            connection.leave()
+    def _drop_link(self) -> None:
+        link, self.link = self.link, None
+        if link is not None:
+            link.leave()
         elif self.member is not None:
             self.listener.pools.forget(self.member, self)
-
-    def _idle_seconds(self) -> float:
-        return self.choice.target.service.idle_timeout_seconds if self.choice else 0.0
 
     def _new_trace(self) -> None:
         self.trace_id = b"%032x" % random.getrandbits(128)
@@ -381,8 +366,13 @@ class Exchange:
         self.request.fields += b"traceparent: 00-%b-%016x-01\r\n" % (self.trace_id, span)
 
     def _finish(self) -> None:
-        if not self.over:
-            self.over = True
-            self._close_attempt()
-            self.listener.observe(self)
-            self.caller.exchange_over(self.keep_alive)
+        if self.over:
+            return
+        self.over = True
+        self._close_attempt()
+        if self.meter is not None:
+            self.meter.leave()
+        if self.choice is not None:
+            self.choice.target.budget.leave(self.is_retry)
+        self.listener.observe(self)
+        self.caller.exchange_over()

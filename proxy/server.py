@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Collection
 from time import monotonic
 
-from proxy.downstream import Downstream
+from proxy.http1.downstream import Downstream
 from proxy.listener import Listener
 from proxy.settings import HostPort, InvalidSettings, Limits
 

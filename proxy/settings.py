@@ -46,6 +46,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Open connections to one endpoint; Envoy's default."""
     pool_pending: int = 1024
     """Requests that wait for a connection to one endpoint; the next is answered 503, flag UO."""
+    pool_requests: int = 4096
+    """Requests in flight at one endpoint, over all its connections; the next is answered 503."""
+    requests: int = 16384
+    """Requests in flight in one listener; the next is answered 503, flag UO."""
+    tunnel_seconds: float = 3600.0
+    """A WebSocket, or a TCP session, without a byte either way."""
     head_seconds: float = 10.0
     """From the first byte of a head to its last, and for a TLS handshake."""
     idle_seconds: float = 75.0

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 Balancer = Literal["round_robin", "least_request"]
+ServiceProtocol = Literal["auto", "http1", "http2", "bolt", "tcp"]
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -29,6 +30,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     interfaces: tuple[str, ...] = ()
     """Declared interfaces, `METHOD /path/{variable}`; others are counted as `other`."""
     balancer: Balancer = "round_robin"
+    protocol: ServiceProtocol = "auto"
+    """What its endpoints are spoken to with; `auto` is what the caller speaks."""
     connect_timeout_seconds: float = 1.0
     request_timeout_seconds: float = 15.0
     idle_timeout_seconds: float = 60.0

@@ -6,6 +6,27 @@ import ssl
 
 from proxy.settings import InvalidSettings, TlsFiles
 
+ALPN = {"http1": ["http/1.1"], "http2": ["h2"], "auto": ["h2", "http/1.1"]}
+"""What is offered in the handshake; protocols that have no name there offer nothing."""
+
+
+class ClientContexts:
+    """TLS towards endpoints: one context per protocol, as each offers another name."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        self._files = files
+        self._made: dict[str, ssl.SSLContext] = {}
+        self.of("http1")  # what is wrong with the files is said at once
+
+    def of(self, protocol: str) -> ssl.SSLContext:
+        """The context to dial with for a protocol."""
+        made = self._made.get(protocol)
+        if made is None:
+            made = self._made[protocol] = client_context(self._files)
+            if protocol in ALPN:
+                made.set_alpn_protocols(ALPN[protocol])
+        return made
+
 
 def server_context(files: TlsFiles) -> ssl.SSLContext:
     """For a listener: callers must show a certificate of the authority."""

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from proxy.contract.snapshot import Rule
 from proxy.current import Choice, Current, Target
 from proxy.errors import no_endpoint, no_route, no_snapshot
-from proxy.http1 import Request
+from proxy.http1.heads import Request
 
 BUCKETS = 10_000
 """A hundredth of a percent is the finest share."""

@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from proxy.bodies import LAST_CHUNK, Chunked, Counted, chunk
 from proxy.errors import BadMessage
-from proxy.http1 import (
+from proxy.http1.bodies import LAST_CHUNK, Chunked, Counted, chunk
+from proxy.http1.heads import (
     CHUNKED,
     Request,
     framing_of,

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from proxy.contract.snapshot import Endpoint, Route, Rule, Service, Share, Snapshot
 from proxy.current import Current
-from proxy.http1 import parse_request
+from proxy.http1.heads import parse_request
 from proxy.steering.router import Router
 
 KEYS = [hashlib.sha256(b"%d" % n).hexdigest()[:32].encode() for n in range(4000)]

@@ -274,7 +274,7 @@ def test_an_answer_that_is_not_http_becomes_502(answer: bytes) -> None:
             assert b"x-mesh-flag: UPE" in told
             assert [one.error for one in stage.ear.heard] == ["protocol"]
             (member,) = stage.listener.members()
-            assert member.idle == []
+            assert member.idle == 0
 
     run(scene())
 

@@ -261,9 +261,10 @@ def test_an_early_answer_ends_the_connection_after_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "request_line", ["CONNECT a:1 HTTP/1.1", "GET / HTTP/1.1\nUpgrade: websocket"]
+    "request_line",
+    ["CONNECT a:1 HTTP/1.1", "GET / HTTP/1.1\nUpgrade: TLS/1.0", "GET / HTTP/1.1\nUpgrade: a, b"],
 )
-def test_tunnels_are_refused(request_line: str) -> None:
+def test_tunnels_to_anywhere_and_unknown_upgrades_are_refused(request_line: str) -> None:
     async def scene() -> None:
         async with origin(always(ok())) as port, relay(port) as stage:
             answer = await stage.ask(f"{request_line}\nHost: a:1")
@@ -413,7 +414,7 @@ def test_too_many_requests_for_one_endpoint_are_refused_not_queued() -> None:
             second = spawn(stage.ask(GET), name="second")
 
             async def queued() -> bool:
-                return len(member.waiting) == 1
+                return member.waiting == 1
 
             await eventually_async(queued, timeout=5)
             third = await stage.ask(GET)
@@ -490,5 +491,80 @@ def test_a_caller_that_sends_and_never_reads_is_not_answered_without_end() -> No
             (held,) = stage.listener.callers
             assert held.transport.get_write_buffer_size() < 1024 * 1024
             writer.transport.abort()
+
+    run(scene())
+
+
+def test_trailers_of_an_answer_and_of_a_request_travel_but_not_those_that_frame_or_route() -> None:
+    seen: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        seen.append(await reader.readuntil(b"X-Sum: 1\r\n\r\n"))
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"2\r\nok\r\n0\r\nX-Sum: 9\r\nContent-Length: 4\r\nX-Mesh-Flag: UF\r\n\r\n"
+        )
+
+    async def scene() -> None:
+        async with origin(serve) as port, relay(port) as stage:
+            answer = await stage.ask(
+                "POST /x/1 HTTP/1.1\nHost: upstream\nTransfer-Encoding: chunked",
+                b"2\r\nhi\r\n0\r\nHost: evil\r\nX-Sum: 1\r\n\r\n",
+            )
+            assert answer.endswith(b"2\r\nok\r\n0\r\nX-Sum: 9\r\n\r\n")
+            assert seen == [b"2\r\nhi\r\n0\r\nX-Sum: 1\r\n\r\n"]
+
+    run(scene())
+
+
+WEBSOCKET = (
+    b"GET /chat HTTP/1.1\r\nHost: upstream\r\nConnection: keep-alive, Upgrade\r\n"
+    b"Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+def test_a_websocket_passes_both_ways_until_one_side_ends_it() -> None:
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await read_head(reader))
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nhello"
+        )
+        while data := await reader.read(100):
+            writer.write(data.upper())
+            if data == b"bye":
+                return
+
+    async def scene() -> None:
+        async with origin(serve) as port, relay(port) as stage:
+            reader, writer = await stage.dial()
+            writer.write(WEBSOCKET)
+            head = await read_head(reader)
+            assert head.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+            assert b"connection: Upgrade\r\nupgrade: websocket\r\n" in head
+            assert await reader.readexactly(5) == b"hello"
+            for word in (b"one", b"two", b"bye"):
+                writer.write(word)
+                assert await reader.readexactly(3) == word.upper()
+            assert await reader.read() == b""
+            writer.close()
+            assert b"connection: Upgrade\r\nupgrade: websocket\r\n" in heads[0]
+            (member,) = stage.listener.members()
+            assert member.stats.answered == 1
+            assert member.stats.in_flight == 0
+
+    run(scene())
+
+
+def test_a_websocket_that_is_not_granted_is_an_ordinary_answer() -> None:
+    async def scene() -> None:
+        async with origin(always(ok(b"no"))) as port, relay(port) as stage:
+            answer = await stage.say(WEBSOCKET)
+            assert status_of(answer) == 200
+            assert b"connection: close" in answer
+            assert body_of(answer) == b"no"
 
     run(scene())

@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from proxy.downstream import Downstream
+from proxy.http1.downstream import Downstream
 from tests.harness.wait import eventually_async
 from tests.integration.proxy.rig import (
     LOOPBACK,

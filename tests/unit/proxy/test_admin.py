@@ -7,7 +7,7 @@ import pytest
 from proxy.admin import Admin, Door, json_page
 from proxy.commandline import parse
 from proxy.errors import Refusal
-from proxy.http1 import parse_request
+from proxy.http1.heads import parse_request
 from proxy.settings import InvalidSettings, StandaloneSettings, is_loopback
 
 

@@ -19,10 +19,17 @@ def _snapshot(*endpoints: Endpoint) -> Snapshot:
     return Snapshot(service={"s": Service(name="s", endpoints=endpoints, groups=("g", "h"))})
 
 
-class _Connection:
-    closed = False
+class _Pool:
+    """A pool that says whether it was asked to close."""
 
-    def close(self) -> None:
+    opened = 0
+    ready: tuple[object, ...] = ()
+    waiting: tuple[object, ...] = ()
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def close_ready(self) -> None:
         self.closed = True
 
 
@@ -43,16 +50,16 @@ def test_an_endpoint_that_stays_keeps_its_counters_and_connections() -> None:
     before = {stats.endpoint.id: stats for stats in current.table.endpoint_stats()}
     before["a"].attempts = 5
     member = current.table.members["s", "a", "127.0.0.1:1"]
-    kept, gone = _Connection(), _Connection()
-    member.idle.append(kept)
+    kept, gone = _Pool(), _Pool()
+    member.pools["http1"] = kept
     leaving = current.table.members["s", "b", "127.0.0.1:2"]
-    leaving.idle.append(gone)
+    leaving.pools["http1"] = gone
     current.swap(_snapshot(_endpoint("a", 1, weight=7, group="h")), 2)
     (after,) = current.table.endpoint_stats()
     assert after is before["a"]
     assert after.attempts == 5
     assert after.endpoint.weight == 7
-    assert current.table.members["s", "a", "127.0.0.1:1"].idle == [kept]
+    assert current.table.members["s", "a", "127.0.0.1:1"].pools == {"http1": kept}
     assert not kept.closed
     assert gone.closed
     assert leaving.retired

@@ -9,7 +9,7 @@ import pytest
 from proxy.contract.snapshot import Endpoint, Route, Rule, Service, Share, Snapshot
 from proxy.current import Choice, Current
 from proxy.errors import Refusal
-from proxy.http1 import Request, parse_request
+from proxy.http1.heads import Request, parse_request
 from proxy.steering.router import HOSTS_LIMIT, Router
 
 

@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 
 from proxy.errors import BadMessage
-from proxy.http1 import CHUNKED, FIELDS, UNTIL_CLOSE
+from proxy.http1.heads import CHUNKED, FIELDS, TUNNEL, UNTIL_CLOSE, trailer_lines
 
 CHUNK_LINE_LIMIT = 300
 """Bytes of a chunk's size line, with the extension that is dropped."""
@@ -24,11 +24,13 @@ class Reader(ABC):
     body. Every way of cutting the same bytes gives the same content and the same end.
     """
 
-    __slots__ = ("done", "rest")
+    __slots__ = ("done", "rest", "trailers")
 
     def __init__(self) -> None:
         self.done = False
         self.rest = b""
+        self.trailers = b""
+        """Header lines that came after the content and may travel on."""
 
     @abstractmethod
     def feed(self, data: bytes) -> bytes:
@@ -60,7 +62,7 @@ class Counted(Reader):
 
 
 class Endless(Reader):
-    """An answer that ends with its connection."""
+    """What ends with its connection."""
 
     __slots__ = ()
 
@@ -70,7 +72,7 @@ class Endless(Reader):
 
 
 class Chunked(Reader):
-    """A body said chunk by chunk; extensions and trailers are checked and dropped."""
+    """A body said chunk by chunk; extensions are checked and dropped, trailers kept apart."""
 
     __slots__ = ("_in_trailer", "_left", "_pending")
 
@@ -137,6 +139,7 @@ class Chunked(Reader):
             return -1
         if end + 4 - at > TRAILER_LIMIT or not _TRAILER(data, at, end + 4):
             raise BadMessage("The trailer is malformed.")
+        self.trailers = trailer_lines(data[at : end + 2])
         return self._end(data, end + 4)
 
     def _end(self, data: bytes, at: int) -> int:
@@ -149,9 +152,14 @@ def reader_of(length: int) -> Reader:
     """The reader for a body of this length (or CHUNKED, or UNTIL_CLOSE)."""
     if length == CHUNKED:
         return Chunked()
-    if length == UNTIL_CLOSE:
+    if length in (UNTIL_CLOSE, TUNNEL):
         return Endless()
     return Counted(length)
+
+
+def last_chunk(trailers: bytes) -> bytes:
+    """The end of a body said chunk by chunk."""
+    return b"0\r\n%b\r\n" % trailers if trailers else LAST_CHUNK
 
 
 def chunk(content: bytes) -> bytes:

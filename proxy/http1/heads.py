@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from proxy.contract.reports import ErrorClass
 from proxy.errors import BadMessage, Refusal
 
 HEAD_LIMIT = 16 * 1024
@@ -28,6 +29,11 @@ CHUNKED = -1
 """Body length: said chunk by chunk."""
 UNTIL_CLOSE = -2
 """Body length of an answer: whatever comes until the connection ends."""
+TUNNEL = -3
+"""Body length after an upgrade: whatever comes, both ways, until one side ends it."""
+SWITCHING = 101
+
+UPGRADE = b"connection: Upgrade\r\nupgrade: websocket\r\n"
 
 REASONS = {
     400: b"Bad Request",
@@ -58,7 +64,7 @@ _OF_THIS_HOP = (
     rb"|upgrade|x-mesh-flag"
 )
 _IN_REQUEST = re.compile(rb"\r\n" + _OF_THIS_HOP + rb"|host|expect|http2-settings):([^\r]*)").search
-_IN_RESPONSE = re.compile(rb"\r\n" + _OF_THIS_HOP + rb"):([^\r]*)").search
+_IN_RESPONSE = re.compile(rb"\r\n" + _OF_THIS_HOP + rb"|x-mesh-no-retry):([^\r]*)").search
 _HOST = re.compile(rb"(?:[a-z0-9._~%-]+|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?").fullmatch
 _ABSOLUTE = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE | re.DOTALL).fullmatch
 _TOKEN_LIST = re.compile(rb"[ \t]*,[ \t]*").split
@@ -69,6 +75,12 @@ _ORDINARY = (b"keep-alive", b"close")
 _NOT_FOR_CONNECTION = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"content-encoding", b"content-type"}
 )
+_NOT_IN_TRAILERS = re.compile(
+    rb"(?:content-(?:length|encoding|type|range)|transfer-encoding|host|trailer|te|connection"
+    rb"|keep-alive|proxy-.*|upgrade|authorization|set-cookie|cookie|cache-control|max-forwards"
+    rb"|expect|range|if-.*|x-mesh-.*|www-authenticate|location|date|vary|age|expires|warning):"
+).match
+"""RFC 9110, 6.5.1: what frames, routes, authenticates or controls has no place in a trailer."""
 
 
 class Head:
@@ -88,6 +100,10 @@ class Head:
     mesh_flag = b""
     """Why a sidecar answered in its application's place. It speaks of one hop only: an application
     that hands on what another sidecar told it must not seem to be out of reach itself."""
+    no_retry = False
+    """Does the answer forbid that the request is sent again?"""
+    takes_trailers = False
+    """TE said that trailers are understood."""
 
     def __init__(
         self, minor: bool, lines: bytes, special: Callable[[bytes, int], re.Match[bytes] | None]
@@ -201,6 +217,16 @@ class Head:
         self.mesh_flag = value.upper()
         return True
 
+    def on_no_retry(self, _value: bytes) -> bool:
+        """Travels on: it binds every hop."""
+        self.no_retry = True
+        return False
+
+    def on_te(self, value: bytes) -> bool:
+        """Which coding of this hop the sender understands; only `trailers` matters."""
+        self.takes_trailers = self.takes_trailers or b"trailers" in value
+        return True
+
     def on_hop(self, _value: bytes) -> bool:
         """Meant for this hop only."""
         return True
@@ -213,12 +239,13 @@ _ON: dict[bytes, Callable[[Head, bytes], bool]] = {
     b"connection": Head.on_connection,
     b"keep-alive": Head.on_keep_alive,
     b"proxy-connection": Head.on_hop,
-    b"te": Head.on_hop,
+    b"te": Head.on_te,
     b"trailer": Head.on_hop,
     b"upgrade": Head.on_upgrade,
     b"expect": Head.on_expect,
     b"http2-settings": Head.on_hop,
     b"x-mesh-flag": Head.on_mesh_flag,
+    b"x-mesh-no-retry": Head.on_no_retry,
 }
 """What to do with a header that matters; True drops its line."""
 
@@ -236,6 +263,8 @@ class Request(Head):
             self._without_host()
         if self.expect and self.expect != b"100-continue":
             raise BadMessage("Expect is not understood.", 417)
+        if self.upgrade:
+            self._check_upgrade()
 
     @property
     def path(self) -> bytes:
@@ -248,8 +277,24 @@ class Request(Head):
             raise BadMessage("There is no Host.")
         self.fields += b"Host:\r\n"
 
+    def _check_upgrade(self) -> None:
+        """Only a WebSocket is served (RFC 6455: GET, HTTP/1.1, no body). An offer of HTTP/2 may be
+        ignored (RFC 9110, 7.8), and is; whoever wants h2c says so with its first bytes."""
+        if self.upgrade != b"websocket":
+            if self.upgrade != b"h2c":
+                raise BadMessage("Upgrade to this protocol is not served by this proxy.", 501)
+            self.upgrade = b""
+        elif b"upgrade" not in _TOKEN_LIST(self.connection):
+            self.upgrade = b""
+        elif self.method != b"GET" or not self.minor or self.length:
+            raise BadMessage("A WebSocket begins with GET, HTTP/1.1 and no body.")
+        else:
+            self.length = TUNNEL
+
     def _other_form(self) -> None:
-        if self.method == b"CONNECT" or (self.target == b"*" and self.method == b"OPTIONS"):
+        if self.method == b"CONNECT":
+            raise BadMessage("CONNECT is not served by this proxy.", 501)
+        if self.target == b"*" and self.method == b"OPTIONS":
             return
         absolute = _ABSOLUTE(self.target)
         if absolute is None:
@@ -266,15 +311,18 @@ class Request(Head):
 class Response(Head):
     """An answer's head, read in the light of the request's method."""
 
+    error: ErrorClass | None = None
+    """What an answer of another protocol says went wrong; HTTP says it by its status."""
+
     def __init__(self, status: int, reason: bytes, minor: bool, lines: bytes) -> None:
         Head.__init__(self, minor, lines, _IN_RESPONSE)
         self.status = status
         self.reason = reason
-        if status == 101:
-            raise BadMessage("It switched protocols without being asked.")
 
     def body_length(self, to_head: bool) -> int:
         """Bytes of body that follow: RFC 9112, section 6.3."""
+        if self.status == SWITCHING:
+            return TUNNEL
         if to_head or self.status < 200 or self.status in (204, 304):
             return 0
         return UNTIL_CLOSE if self.length is None else self.length
@@ -313,6 +361,8 @@ def request_bytes(request: Request, more: bytes = b"") -> bytes:
     """The head as this proxy says it upstream, always HTTP/1.1; `more` are whole lines."""
     length = request.length
     framing = b"" if length is None else framing_of(length)
+    if request.upgrade:
+        framing = UPGRADE
     return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (
         request.method, request.target, request.fields, framing, more
     )  # fmt: skip
@@ -342,6 +392,15 @@ def framing_of(length: int) -> bytes:
     if length >= 0:
         return b"content-length: %d\r\n" % length
     return b"transfer-encoding: chunked\r\n" if length == CHUNKED else b""
+
+
+def trailer_lines(lines: bytes) -> bytes:
+    """The lines of a checked trailer that may travel on."""
+    return b"".join(
+        line + b"\r\n"
+        for line in lines.split(b"\r\n")
+        if line and not _NOT_IN_TRAILERS(line.lower())
+    )
 
 
 def bare_line_end(part: bytes) -> bool:

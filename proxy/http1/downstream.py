@@ -12,14 +12,29 @@ import struct
 from time import monotonic
 from typing import cast
 
-from proxy.bodies import Reader, reader_of
 from proxy.errors import BadMessage, Refusal
-from proxy.http1 import HEAD_LIMIT, bare_line_end, parse_request, refusal_bytes
+from proxy.http1.bodies import Reader, chunk, last_chunk, reader_of
+from proxy.http1.heads import (
+    CHUNKED,
+    HEAD_LIMIT,
+    SWITCHING,
+    TUNNEL,
+    UPGRADE,
+    Request,
+    Response,
+    bare_line_end,
+    framing_of,
+    parse_request,
+    refusal_bytes,
+    response_bytes,
+)
 from proxy.listener import Listener
-from proxy.relay import CLOSE, Exchange
+from proxy.relay import Exchange
 
 BUFFER_LIMIT = 64 * 1024
 """Bytes kept of what a caller sends before it is wanted; then reading stops."""
+CLOSE = b"connection: close\r\n"
+KEEP_ALIVE = b"connection: keep-alive\r\n"
 READING_HEAD, READING_BODY, ANSWERING, LINGERING = range(4)
 """Phases. ANSWERING: the request is read as far as it may be now."""
 CR = 13
@@ -33,11 +48,13 @@ class Downstream(asyncio.Protocol):
     """One connection of a caller."""
 
     __slots__ = (
-        "_body", "_buffer", "_exchange", "_held", "_listener", "_phase", "_searched", "deadline",
-        "encrypted", "is_full", "transport",
+        "_body", "_buffer", "_chunked", "_exchange", "_held", "_keep_alive", "_listener", "_phase",
+        "_request", "_searched", "deadline", "encrypted", "is_full", "transport",
     )  # fmt: skip
 
+    protocol = "http1"
     transport: asyncio.Transport
+    _request: Request
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -48,6 +65,10 @@ class Downstream(asyncio.Protocol):
         self._body: Reader | None = None
         self._exchange: Exchange | None = None
         self._held = 0
+        self._chunked = False
+        """Is the answer under way said chunk by chunk?"""
+        self._keep_alive = True
+        """Does the connection stay open after the answer under way?"""
         self.deadline = 0.0
         """When this has waited long enough for what it waits for; on the monotonic clock."""
         self.encrypted = False
@@ -110,6 +131,7 @@ class Downstream(asyncio.Protocol):
         self._buffer = data[end:]
         self._searched = 0
         self._phase = ANSWERING
+        self._request = request
         if request.length:
             self._body = reader_of(request.length)
         exchange = self._exchange = Exchange(self._listener, self, request, monotonic())
@@ -125,32 +147,34 @@ class Downstream(asyncio.Protocol):
         self._buffer = data
         self._searched = max(0, len(data) - 3)
 
-    def begin_body(self) -> bytes:
-        """The exchange has a connection: what there is of the body, framed for it."""
+    def begin_body(self) -> tuple[bytes, bool, bytes]:
+        """What there is of the body; more is told as it comes."""
         data, self._buffer = self._buffer, b""
         self._phase = READING_BODY
         self._release(_HELD_BY_BUFFER)
-        return self._take(data) if data else b""
+        if self._request.length == TUNNEL:
+            return b"", False, b""  # RFC 6455: nothing may be sent before the answer
+        return self._take(data) if data else (b"", False, b"")
 
     def _read_body(self, data: bytes) -> None:
-        framed = self._take(data)
-        if framed and self._exchange is not None:
-            self._exchange.body_more(framed)
+        content, done, trailers = self._take(data)
+        if (content or done) and self._exchange is not None:
+            self._exchange.body_more(content, done, trailers)
 
-    def _take(self, data: bytes) -> bytes:
+    def _take(self, data: bytes) -> tuple[bytes, bool, bytes]:
         body, exchange = self._body, self._exchange
         if body is None or exchange is None:
-            return b""
+            return b"", False, b""
         try:
             content = body.feed(data)
         except BadMessage as error:
             exchange.caller_broke(Refusal(error.status, "DPE", str(error)))
-            return b""
+            return b"", False, b""
         if body.done:
             self._phase = ANSWERING
             self._buffer = body.rest
             self._body = None
-        return exchange.body(content, body.done)
+        return content, body.done, body.trailers
 
     def hold(self, held: bool) -> None:
         """Read no more for now: the upstream does not keep up. Or go on."""
@@ -161,23 +185,74 @@ class Downstream(asyncio.Protocol):
 
     # answers
 
-    def write(self, data: bytes) -> None:
-        """Bytes of an answer."""
-        self.transport.write(data)
+    def interim(self, response: Response) -> None:
+        """A 1xx answer."""
+        self.transport.write(response_bytes(response, b""))
 
-    def expect_progress(self, seconds: float) -> None:
-        """Something happened; the next thing is due in so many seconds."""
-        self.deadline = monotonic() + seconds
+    def answer(
+        self, response: Response, length: int, content: bytes, done: bool, trailers: bytes = b""
+    ) -> None:
+        """The answer's head, in this hop's own framing, and the first of its content."""
+        self._chunked = False
+        request = self._request
+        self._keep_alive = request.keep_alive and self._body is None and not self._listener.draining
+        if response.status == SWITCHING:
+            self._keep_alive = False
+            self.transport.write(response_bytes(response, UPGRADE) + content)
+            return
+        framing = self._framing(response, length)
+        if response.mesh_flag and self._listener.side == "out":
+            framing += b"x-mesh-flag: %b\r\n" % response.mesh_flag
+        head = response_bytes(response, framing + self._connection_line())
+        if self._chunked:
+            content = self._chunk(content, done, trailers)
+        self.transport.write(head + content if content else head)
 
-    def exchange_over(self, keep_alive: bool) -> None:
+    def answer_more(self, content: bytes, done: bool, trailers: bytes = b"") -> None:
+        """More content, and perhaps the end of it."""
+        if self._chunked:
+            content = self._chunk(content, done, trailers)
+        if content:
+            self.transport.write(content)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """A whole answer made here. What was sent of a body is not waited for."""
+        request = self._request
+        self._keep_alive = request.keep_alive and not request.length and not self._listener.draining
+        line = self._connection_line()
+        self.transport.write(refusal_bytes(refusal, line, request.method == b"HEAD"))
+
+    def _framing(self, response: Response, length: int) -> bytes:
+        """How this hop says the length of the answer's body."""
+        if length > 0:
+            return framing_of(length)
+        if length < 0:
+            if self._request.minor:
+                self._chunked = True
+                return framing_of(CHUNKED)
+            self._keep_alive = False
+            return b""
+        if response.length is not None and response.status != 204:
+            return framing_of(response.length)
+        return b""
+
+    def _chunk(self, content: bytes, done: bool, trailers: bytes) -> bytes:
+        return chunk(content) + last_chunk(trailers) if done else chunk(content)
+
+    def _connection_line(self) -> bytes:
+        if self._request.minor:
+            return b"" if self._keep_alive else CLOSE
+        return KEEP_ALIVE if self._keep_alive else CLOSE
+
+    def exchange_over(self) -> None:
         """The answer is written: on to the next request, or end."""
         unread = self._body is not None or self._buffer
         self._exchange = None
         self._body = None
         if self._phase == LINGERING:
             return
-        if not keep_alive:
-            if unread:
+        if not self._keep_alive:
+            if unread and self._request.length != TUNNEL:
                 self._linger()
             else:
                 self._phase = LINGERING
@@ -207,7 +282,7 @@ class Downstream(asyncio.Protocol):
     def _refuse(self, error: BadMessage) -> None:
         refusal = Refusal(error.status, "DPE", str(error))
         self._listener.refused_unread(refusal)
-        self.write(refusal_bytes(refusal, CLOSE))
+        self.transport.write(refusal_bytes(refusal, CLOSE))
         self._linger()
 
     def _linger(self) -> None:

@@ -1,0 +1,1 @@
+"""HTTP/1.1: its bytes (`heads`, `bodies`), callers (`downstream`), endpoints (`upstream`)."""

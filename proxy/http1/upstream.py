@@ -1,0 +1,249 @@
+"""One HTTP/1.1 connection to an endpoint: writes requests, reads answers, tells its exchange."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from typing import TYPE_CHECKING, cast
+
+from proxy.errors import BadMessage
+from proxy.http1.bodies import Endless, Reader, chunk, last_chunk, reader_of
+from proxy.http1.heads import (
+    ANSWER_HEAD_LIMIT,
+    CHUNKED,
+    SWITCHING,
+    Request,
+    Response,
+    bare_line_end,
+    parse_response,
+    request_bytes,
+)
+
+if TYPE_CHECKING:
+    from proxy.pools import Pool
+    from proxy.seam import Asking
+
+UNSAFE_IDLE_SECONDS = 2.0
+"""A request that may not be repeated takes no connection that was idle for longer: application
+servers close theirs after as little as 5 s."""
+INTERIM_LIMIT = 16
+"""1xx answers before the real one."""
+_GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
+
+
+class Upstream(asyncio.Protocol):
+    """A connection that carries one request at a time, and so is its own link."""
+
+    __slots__ = (
+        "_buffer", "_chunked", "_exchange", "_held", "_interims", "_poll", "_pool", "_reader",
+        "_reusable", "_sent", "_to_head", "full", "generation", "idle_since", "is_ready", "opened",
+        "reused", "transport",
+    )  # fmt: skip
+
+    transport: asyncio.Transport
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.generation = pool.generation
+        self.opened = False
+        self.is_ready = False
+        self.reused = False
+        self.idle_since = 0.0
+        self._exchange: Asking | None = None
+        self._buffer = b""
+        self._reader: Reader | None = None
+        self._reusable = True
+        self._sent = True
+        """Is the whole request written, body and all?"""
+        self._chunked = False
+        self._to_head = False
+        self._held = False
+        self.full = False
+        self._interims = 0
+        self._poll: select.poll | None = None
+
+    # what the pool asks
+
+    def take(self, now: float, can_repeat: bool) -> Upstream | None:
+        """Itself, unless its peer may close it just as a request starts."""
+        if self.transport.is_closing():
+            return None
+        if self.idle_since and self.reused:
+            idle = now - self.idle_since
+            if idle > self._pool.member.idle_seconds:
+                return None
+            if not can_repeat and (idle > UNSAFE_IDLE_SECONDS or self._is_gone()):
+                return None
+        return self
+
+    @property
+    def has_room(self) -> bool:
+        """Taken is full."""
+        return False
+
+    @property
+    def is_idle(self) -> bool:
+        """Is nothing in flight on it?"""
+        return self._exchange is None
+
+    def close(self) -> None:
+        """End it once nothing is in flight."""
+        self._reusable = False
+        if self._exchange is None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """End it now, whatever is in flight."""
+        self.transport.abort()
+
+    # what the exchange asks
+
+    def begin(
+        self, exchange: Asking, request: Request, content: bytes, done: bool, trailers: bytes = b""
+    ) -> None:
+        """Write a request's head, and what there is of its body."""
+        self._exchange = exchange
+        self._interims = 0
+        self._to_head = request.method == b"HEAD"
+        self._sent = done
+        head = request_bytes(request)
+        if content or trailers or request.length:
+            self._chunked = request.length == CHUNKED
+            self.transport.write(head + self._framed(content, done, trailers))
+        else:
+            self.transport.write(head)
+
+    def more(self, content: bytes, done: bool, trailers: bytes = b"") -> None:
+        """More of the request's body."""
+        self._sent = done
+        framed = self._framed(content, done, trailers)
+        if framed:
+            self.transport.write(framed)
+
+    def hold(self, held: bool) -> None:
+        """Read no more for now: the caller does not keep up. Or go on."""
+        if held != self._held:
+            self._held = held
+            if held:
+                self.transport.pause_reading()
+            elif not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    def leave(self) -> None:
+        """The exchange ends before its answer does, so the connection is of no more use."""
+        self._exchange = None
+        self.transport.abort()
+
+    def _framed(self, content: bytes, done: bool, trailers: bytes) -> bytes:
+        if not self._chunked:
+            return content
+        return chunk(content) + last_chunk(trailers) if done else chunk(content)
+
+    def _is_gone(self) -> bool:
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self.transport.get_extra_info("socket").fileno(), _GONE)
+        return bool(self._poll.poll(0))
+
+    # what the transport says
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.opened = True
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            self.transport.abort()
+            return
+        try:
+            if self._reader is None:
+                self._read_head(exchange, self._buffer + data if self._buffer else data)
+            else:
+                self._read_more(exchange, self._reader, data)
+        except BadMessage as error:
+            self.leave()
+            exchange.answer_broken(str(error))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._pool.ended(self)
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            return
+        if error is None and isinstance(self._reader, Endless):
+            exchange.answer_more(b"", True)
+        else:
+            exchange.connection_ended()
+
+    def pause_writing(self) -> None:
+        self.full = True
+        if self._exchange is not None:
+            self._exchange.upstream_full(True)
+
+    def resume_writing(self) -> None:
+        self.full = False
+        if self._exchange is not None:
+            self._exchange.upstream_full(False)
+
+    # answers
+
+    def _read_head(self, exchange: Asking, data: bytes) -> None:
+        while True:
+            end = data.find(b"\r\n\r\n") + 4
+            if end < 4:
+                if len(data) > ANSWER_HEAD_LIMIT or bare_line_end(data):
+                    raise BadMessage("The head is malformed, or too long.")
+                self._buffer = data
+                return
+            response = parse_response(data[:end])
+            data = data[end:]
+            if response.status >= 200:
+                break
+            if response.status == SWITCHING:
+                if not exchange.request.upgrade:
+                    raise BadMessage("It switched protocols without being asked.")
+                break
+            self._interims += 1
+            if self._interims > INTERIM_LIMIT:
+                raise BadMessage("It answers 1xx without end.")
+            exchange.interim(response)
+            if self._exchange is not exchange:
+                return
+        self._buffer = b""
+        self._begin_answer(exchange, response, data)
+
+    def _begin_answer(self, exchange: Asking, response: Response, data: bytes) -> None:
+        self._reusable = self._reusable and response.keep_alive
+        member = self._pool.member
+        if response.idle_hint:
+            member.idle_seconds = min(member.idle_seconds, response.idle_hint - 0.5)
+        length = response.body_length(self._to_head)
+        if length == len(data):
+            self._free()
+            exchange.answer(response, length, data, True)
+            return
+        reader = self._reader = reader_of(length)
+        content = reader.feed(data) if data or reader.done else b""
+        if reader.done:
+            self._reusable = self._reusable and not reader.rest
+            self._free()
+        exchange.answer(response, length, content, reader.done, reader.trailers)
+
+    def _read_more(self, exchange: Asking, reader: Reader, data: bytes) -> None:
+        content = reader.feed(data)
+        if reader.done:
+            self._reusable = self._reusable and not reader.rest
+            self._free()
+        if content or reader.done:
+            exchange.answer_more(content, reader.done, reader.trailers)
+
+    def _free(self) -> None:
+        self._reader = None
+        self._exchange = None
+        if self._held:
+            self.hold(False)
+        if self._reusable and self._sent:
+            self.reused = True
+            self._pool.has_room(self)
+        else:
+            self.transport.close()
