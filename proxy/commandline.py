@@ -13,8 +13,8 @@ from proxy.settings import (
     HostPort,
     InvalidSettings,
     MeshSettings,
-    Protocol,
     Settings,
+    Spoken,
     StandaloneSettings,
     TlsFiles,
     host_port,
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     alone.add_argument("--upstream", metavar="H:P[,H:P]", help="where requests go, in turn")
     alone.add_argument("--listen-tls", metavar="CERT,KEY,CA", help="mutual TLS towards callers")
     alone.add_argument("--upstream-tls", metavar="CERT,KEY,CA", help="mutual TLS to upstreams")
-    alone.add_argument("--protocol", default="auto", choices=get_args(Protocol))
+    alone.add_argument("--protocol", default="auto", choices=get_args(Spoken))
     both = parser.add_argument_group("both")
     both.add_argument("--admin", metavar="H:P", help="loopback only: /livez /stats /metrics ...")
     both.add_argument("--access-log", metavar="FILE", help="JSON lines; - is standard output")

@@ -15,11 +15,10 @@ from proxy.errors import Refusal
 from proxy.http1.heads import Request
 from proxy.limiting.admission import Admission
 from proxy.pools import Pools
-from proxy.settings import Limits
+from proxy.settings import Limits, Spoken
 from proxy.windows import Counts, Side, Windows
 
 if TYPE_CHECKING:
-    from proxy.http1.downstream import Downstream
     from proxy.relay import Exchange
 
 
@@ -28,6 +27,18 @@ class Routing(Protocol):
 
     def choose(self, request: Request, trace_id: bytes, /) -> Choice:
         """The members to pick from; raises Refusal."""
+
+
+class CallerConnection(Protocol):
+    """A caller's connection as its listener keeps it."""
+
+    encrypted: bool
+
+    def sweep(self, now: float, draining: bool, /) -> None:
+        """Called a few times a second: is something overdue?"""
+
+    def abort(self) -> None:
+        """End it now."""
 
 
 class Failures(Protocol):
@@ -59,8 +70,8 @@ class Listener:
 
     __slots__ = (
         "_emptied", "accepted", "access_log", "admission", "callers", "draining", "failures",
-        "limits", "members", "name", "pools", "refusals", "routing", "side", "turned_away",
-        "windows",
+        "limits", "members", "name", "pools", "refusals", "routing", "side", "speaks",
+        "turned_away", "windows",
     )  # fmt: skip
 
     def __init__(
@@ -75,8 +86,11 @@ class Listener:
         failures: Failures,
         access_log: AccessLog | None,
         limits: Limits,
+        speaks: Spoken = "auto",
     ) -> None:
         self.name = name
+        self.speaks = speaks
+        """What callers speak here; `auto` is told from their first bytes."""
         self.side = side
         self.routing = routing
         self.members = members
@@ -90,14 +104,14 @@ class Listener:
         self.draining = False
         """Every answer ends its connection."""
         self._emptied = asyncio.Event()
-        self.callers: set[Downstream] = set()
+        self.callers: set[CallerConnection] = set()
         self.accepted = 0
         self.turned_away = 0
         """Connections closed at once because there were too many."""
         self.refusals: dict[str, int] = {}
         """Answers made here, by response flag."""
 
-    def joined(self, caller: Downstream) -> bool:
+    def joined(self, caller: CallerConnection) -> bool:
         """A connection was accepted; False when there are too many."""
         if len(self.callers) >= self.limits.connections:
             self.turned_away += 1
@@ -106,11 +120,16 @@ class Listener:
         self.callers.add(caller)
         return True
 
-    def left(self, caller: Downstream) -> None:
+    def left(self, caller: CallerConnection) -> None:
         """A caller's connection is no more."""
         self.callers.discard(caller)
         if not self.callers:
             self._emptied.set()
+
+    def stepped_aside(self, caller: CallerConnection) -> None:
+        """Another object goes on with the same connection, and joins."""
+        self.callers.discard(caller)
+        self.accepted -= 1
 
     async def when_empty(self) -> None:
         """Wait until the last caller has left; ask when no new one can come."""

@@ -10,8 +10,8 @@ import ssl
 from collections.abc import Collection
 from time import monotonic
 
-from proxy.http1.downstream import Downstream
-from proxy.listener import Listener
+from proxy.doors import factory
+from proxy.listener import CallerConnection, Listener
 from proxy.settings import HostPort, InvalidSettings, Limits
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Server:
         loop = asyncio.get_running_loop()
         try:
             server = await loop.create_server(
-                lambda: Downstream(listener),
+                factory(listener),
                 place.host,
                 place.port,
                 ssl=tls,
@@ -104,7 +104,7 @@ def _tick(listener: Listener, now: float) -> None:
         listener.access_log.write_soon()
 
 
-def cut_off(callers: Collection[Downstream]) -> int:
+def cut_off(callers: Collection[CallerConnection]) -> int:
     """End what outlived the drain."""
     for caller in list(callers):
         caller.abort()

@@ -8,7 +8,8 @@ from typing import Literal
 
 import msgspec
 
-Protocol = Literal["auto", "http1", "http2", "tcp"]
+Spoken = Literal["auto", "http1", "http2", "bolt", "tcp"]
+"""What callers of a listener speak."""
 WORKING_PROTOCOLS = ("auto", "http1")
 
 
@@ -74,7 +75,7 @@ class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Callers must show a certificate of this authority; None is plaintext."""
     upstream_tls: TlsFiles | None = None
     """Upstreams must show a certificate of this authority; None is plaintext."""
-    protocol: Protocol = "auto"
+    protocol: Spoken = "auto"
     """`auto` is HTTP/1.1 until the others arrive."""
     admin: HostPort | None = None
     """Loopback only; None has no admin."""

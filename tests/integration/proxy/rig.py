@@ -18,7 +18,7 @@ from proxy.current import Choice, Current, Member
 from proxy.listener import Listener
 from proxy.pools import Pools
 from proxy.server import Server
-from proxy.settings import HostPort, Limits
+from proxy.settings import HostPort, Limits, Spoken
 from proxy.steering.router import FixedRouter, Router
 from proxy.windows import Windows
 
@@ -115,7 +115,11 @@ async def origin(serve: Serve) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def relay(
-    *ports: int, limits: Limits = QUICK, choice: Choice | None = None, seconds: float = 5.0
+    *ports: int,
+    limits: Limits = QUICK,
+    choice: Choice | None = None,
+    seconds: float = 5.0,
+    speaks: Spoken = "http1",
 ) -> AsyncIterator[Stage]:
     """A stand-alone relay to these ports; `seconds` is the patience with one request."""
     chosen = choice or fixed(
@@ -123,7 +127,7 @@ async def relay(
     )
     patient = msgspec.structs.replace(chosen.target.service, request_timeout_seconds=seconds)
     chosen.target.service = patient
-    async with _stage(FixedRouter(chosen), lambda: chosen.members, limits) as stage:
+    async with _stage(FixedRouter(chosen), lambda: chosen.members, limits, speaks) as stage:
         yield stage
 
 
@@ -138,7 +142,10 @@ async def outbound(current: Current, limits: Limits = QUICK) -> AsyncIterator[St
 
 @asynccontextmanager
 async def _stage(
-    routing: Router | FixedRouter, members: Callable[[], tuple[Member, ...]], limits: Limits
+    routing: Router | FixedRouter,
+    members: Callable[[], tuple[Member, ...]],
+    limits: Limits,
+    speaks: Spoken = "http1",
 ) -> AsyncIterator[Stage]:
     ear = Ear()
     listener = Listener(
@@ -151,6 +158,7 @@ async def _stage(
         failures=ear,
         access_log=None,
         limits=limits,
+        speaks=speaks,
     )
     server = Server(limits)
     await server.open(listener, HostPort(LOOPBACK, 0))

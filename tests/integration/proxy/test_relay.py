@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from proxy.aio import spawn
+from proxy.http1.downstream import Downstream
 from proxy.settings import Limits
 from tests.harness.wait import eventually_async
 from tests.integration.proxy.rig import (
@@ -306,6 +307,7 @@ def test_a_slow_reader_holds_back_the_upstream() -> None:
                 await eventually_async(stalled, timeout=10)
                 assert written < size / 2
                 (held,) = stage.listener.callers
+                assert isinstance(held, Downstream)
                 assert held.is_full
                 assert held.transport.get_write_buffer_size() < 1024 * 1024
                 got = 0
@@ -489,6 +491,7 @@ def test_a_caller_that_sends_and_never_reads_is_not_answered_without_end() -> No
 
             await eventually_async(stalled, timeout=10)
             (held,) = stage.listener.callers
+            assert isinstance(held, Downstream)
             assert held.transport.get_write_buffer_size() < 1024 * 1024
             writer.transport.abort()
 

@@ -41,6 +41,7 @@ async def _deaf_caller(stage: Stage) -> AsyncIterator[tuple[socket.socket, Downs
 
         await eventually_async(accepted, timeout=5)
         (caller,) = stage.listener.callers
+        assert isinstance(caller, Downstream)
         caller.transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL
         )

@@ -1,0 +1,93 @@
+"""What does a caller speak? Told from the first bytes, which are then handed on unread.
+
+Pure but for `Greeter`, the protocol that stands in until the answer is known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from proxy.listener import Listener
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+BOLT_V1 = 0x01
+METHOD_LIMIT = 32
+"""As long as a method may be; who has sent no space by then does not speak HTTP/1.1."""
+_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_EARLY = frozenset(b"\r\n")
+"""Empty lines before a request line are skipped (RFC 9112, 2.2)."""
+
+
+def spoken(first: bytes) -> str | None:
+    """`http2`, `bolt`, `http1` or `tcp`; None when more bytes are needed to tell."""
+    if not first:
+        return None
+    if first[0] == BOLT_V1:
+        return "bolt"
+    if first[: len(PREFACE)] == PREFACE[: len(first)]:
+        return "http2" if len(first) >= len(PREFACE) else None
+    line = first.lstrip(b"\r\n") if first[0] in _EARLY else first
+    for at, byte in enumerate(line[: METHOD_LIMIT + 1]):
+        if byte == 0x20 and at:
+            return "http1"
+        if byte not in _TOKEN:
+            return "tcp"
+    return None if len(line) <= METHOD_LIMIT else "tcp"
+
+
+class Greeter(asyncio.Protocol):
+    """Holds a connection until its first bytes tell what is spoken on it, then steps aside."""
+
+    __slots__ = ("_buffer", "_listener", "_make", "_transport", "deadline", "encrypted", "is_full")
+
+    def __init__(
+        self, listener: Listener, make: Callable[[Listener, str], asyncio.Protocol]
+    ) -> None:
+        self._listener = listener
+        self._make = make
+        self._buffer = b""
+        self.deadline = 0.0
+        self.encrypted = False
+        self.is_full = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        tls = transport.get_extra_info("ssl_object")
+        self.encrypted = tls is not None
+        self.deadline = monotonic() + self._listener.limits.idle_seconds
+        if not self._listener.joined(self):
+            self._transport.abort()
+        elif tls is not None and tls.selected_alpn_protocol() == "h2":
+            self._become("http2")
+
+    def data_received(self, data: bytes) -> None:
+        if not self._buffer:
+            self.deadline = monotonic() + self._listener.limits.head_seconds
+        self._buffer += data
+        protocol = spoken(self._buffer)
+        if protocol is not None:
+            self._become(protocol)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._listener.left(self)
+
+    def sweep(self, now: float, draining: bool) -> None:
+        """Called a few times a second: is something overdue?"""
+        if now >= self.deadline or (draining and not self._buffer):
+            self._transport.abort()
+
+    def abort(self) -> None:
+        """End it now."""
+        self._transport.abort()
+
+    def _become(self, protocol: str) -> None:
+        after = self._make(self._listener, protocol)
+        self._listener.stepped_aside(self)
+        self._transport.set_protocol(after)
+        after.connection_made(self._transport)
+        if self._buffer and not self._transport.is_closing():
+            after.data_received(self._buffer)
