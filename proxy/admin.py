@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 import msgspec
 
 from proxy.errors import BadMessage, Refusal
-from proxy.http1.heads import HEAD_LIMIT, Request, parse_request, refusal_bytes
+from proxy.http1.heads import HEAD_LIMIT, REASONS, Request, parse_request, refusal_bytes
 from proxy.server import cannot_listen
 from proxy.settings import HostPort, InvalidSettings, is_loopback
 
@@ -132,7 +132,7 @@ class _Visitor(asyncio.Protocol):
             answer = (
                 b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n"
                 b"cache-control: no-store\r\nconnection: close\r\n\r\n%b"
-            ) % (page.status, b"OK" if page.status < 300 else b"Not ready", page.kind,
-                 len(page.body), page.body)  # fmt: skip
+            ) % (page.status, b"OK" if page.status < 300 else REASONS.get(page.status, b"Error"),
+                 page.kind, len(page.body), page.body)  # fmt: skip
         self._transport.write(answer)
         self._transport.close()

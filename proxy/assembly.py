@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import signal
+from collections.abc import Callable, Collection
 from time import monotonic
 from typing import Protocol
 
-from proxy import __version__, aio
+from proxy import aio
 from proxy.access_log import AccessLog
-from proxy.admin import Admin, Door, Doors, Page, json_page, metrics_page
+from proxy.admin import Admin
 from proxy.contract.session import Gauges
 from proxy.contract.snapshot import Endpoint, Service
 from proxy.current import Choice, Current, Member, Target
-from proxy.listener import Listener, Unheard
-from proxy.metrics import exposition
+from proxy.listener import Listener, Routing, Unheard
+from proxy.pages import Pages
 from proxy.pools import Pools
 from proxy.server import Server
-from proxy.settings import HostPort, MeshSettings, Settings, StandaloneSettings
+from proxy.settings import HostPort, InvalidSettings, MeshSettings, Settings, StandaloneSettings
+from proxy.snapshot_file import InvalidSnapshot, SnapshotFile
 from proxy.steering.router import FixedRouter, Router
 from proxy.windows import Windows
 
@@ -48,9 +49,12 @@ class Control(Protocol):
 
 
 class Alone:
-    """A stand-alone proxy is told everything on its command line."""
+    """A stand-alone proxy is told everything on its command line, or by a file named there."""
 
     ready = True
+
+    def __init__(self, file: SnapshotFile | None = None) -> None:
+        self._file = file
 
     async def run(self) -> None:
         """Nothing to do."""
@@ -59,8 +63,8 @@ class Alone:
         """Nobody to tell."""
 
     def status(self) -> dict[str, object]:
-        """Nothing to say."""
-        return {}
+        """What became of the file."""
+        return self._file.status() if self._file else {}
 
 
 class Process:
@@ -74,7 +78,9 @@ class Process:
         self.control: Control = Alone()
         self.began = monotonic()
         self._stop = asyncio.Event()
-        self._admin = Admin(self._doors())
+        self.file: SnapshotFile | None = None
+        """Where a stand-alone proxy's snapshot comes from, if from a file."""
+        self._admin = Admin(Pages(self).doors())
 
     async def run(self) -> int:
         """Serve until SIGTERM, SIGINT or /drain; the exit status."""
@@ -106,12 +112,12 @@ class Process:
 
             tls_in = server_context(settings.listen_tls) if settings.listen_tls else None
             tls_out = ClientContexts(settings.upstream_tls) if settings.upstream_tls else None
-        choice = fixed("upstream", settings.upstream)
+        routing, members = self._alone_routing(settings)
         listener = Listener(
             name="listen",
             side="in" if tls_in and not tls_out else "out",
-            routing=FixedRouter(choice),
-            members=lambda: choice.members,
+            routing=routing,
+            members=members,
             pools=Pools(settings.limits, tls_out),
             windows=self.windows,
             failures=Unheard(),
@@ -119,6 +125,21 @@ class Process:
             limits=settings.limits,
         )
         await self.server.open(listener, settings.listen, tls_in)
+
+    def _alone_routing(
+        self, settings: StandaloneSettings
+    ) -> tuple[Routing, Callable[[], Collection[Member]]]:
+        if settings.snapshot is None:
+            choice = fixed("upstream", settings.upstream)
+            return FixedRouter(choice), lambda: choice.members
+        self.file = SnapshotFile(settings.snapshot, self.current)
+        self.control = Alone(self.file)
+        try:
+            self.file.load()
+        except InvalidSnapshot as error:
+            raise InvalidSettings(f"--snapshot {error}") from None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.file.reload)
+        return Router(self.current), lambda: self.current.table.members.values()
 
     async def _open_mesh(self, settings: MeshSettings) -> None:
         from proxy.agent import Agent
@@ -182,66 +203,9 @@ class Process:
         if cut:
             logger.warning("%d connections were cut off after the drain", cut)
 
-    # what the admin door shows
-
-    def _doors(self) -> Doors:
-        return {
-            b"/livez": Door(b"GET", lambda: json_page({"alive": True})),
-            b"/readyz": Door(b"GET", self._ready),
-            b"/stats": Door(b"GET", lambda: json_page(self._stats())),
-            b"/metrics": Door(b"GET", self._metrics),
-            b"/config": Door(b"GET", self._config),
-            b"/drain": Door(b"POST", self._drain),
-        }
-
-    def _ready(self) -> Page:
-        ready = self.control.ready and not self.server.draining
-        return json_page({"ready": ready}, 200 if ready else 503)
-
-    def _stats(self) -> dict[str, object]:
-        return {
-            "version": __version__,
-            "pid": os.getpid(),
-            "up_seconds": round(monotonic() - self.began, 1),
-            "draining": self.server.draining,
-            "control": self.control.status(),
-            "revision": self.current.v,
-            "digest": self.current.digest,
-            "listeners": {
-                listener.name: {
-                    "callers": len(listener.callers),
-                    "accepted": listener.accepted,
-                    "turned_away": listener.turned_away,
-                    "refusals": listener.refusals,
-                    "log_lines_dropped": listener.access_log.dropped if listener.access_log else 0,
-                    "endpoints": [_member(member) for member in listener.members()],
-                }
-                for listener in self.server.listeners
-            },
-            "edges": self.windows.totals(),
-        }
-
-    def _metrics(self) -> Page:
-        gauges = {
-            "up_seconds": monotonic() - self.began,
-            "revision": float(self.current.v),
-            "loop_late_seconds": self.server.late_seconds,
-            "draining": float(self.server.draining),
-        }
-        return metrics_page(exposition(self.windows.totals(), self.server.listeners, gauges))
-
-    def _config(self) -> Page:
-        return json_page(
-            {
-                "revision": self.current.v,
-                "digest": self.current.digest,
-                "snapshot": self.current.snapshot,
-            }
-        )
-
-    def _drain(self) -> Page:
-        asyncio.get_running_loop().call_soon(self._stop.set)
-        return json_page({"draining": True}, 202)
+    def stop(self) -> None:
+        """Begin to leave."""
+        self._stop.set()
 
 
 def fixed(
@@ -270,22 +234,3 @@ def _log(place: str | None, listener: str) -> AccessLog | None:
     log = AccessLog(place, listener)
     log.check()
     return log
-
-
-def _member(member: Member) -> dict[str, object]:
-    stats = member.stats
-    return {
-        "service": stats.service,
-        "id": member.endpoint.id,
-        "addr": member.endpoint.addr,
-        "group": member.endpoint.group,
-        "unit": member.endpoint.unit,
-        "weight": member.endpoint.weight,
-        "attempts": stats.attempts,
-        "answered": stats.answered,
-        "errors": {error: n for error, n in stats.errors().items() if n},
-        "in_flight": stats.in_flight,
-        "connections": member.opened,
-        "idle": member.idle,
-        "waiting": member.waiting,
-    }

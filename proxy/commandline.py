@@ -47,6 +47,13 @@ def _parser() -> argparse.ArgumentParser:
     alone = parser.add_argument_group("stand-alone")
     alone.add_argument("--listen", metavar="H:P", help="where callers connect")
     alone.add_argument("--upstream", metavar="H:P[,H:P]", help="where requests go, in turn")
+    alone.add_argument(
+        "--snapshot",
+        metavar="FILE",
+        type=Path,
+        help="instead of --upstream: JSON with the services and routes to go by (Host names the "
+        "service), read again at SIGHUP and POST /reload; a faulty file changes nothing",
+    )
     alone.add_argument("--listen-tls", metavar="CERT,KEY,CA", help="mutual TLS towards callers")
     alone.add_argument("--upstream-tls", metavar="CERT,KEY,CA", help="mutual TLS to upstreams")
     alone.add_argument("--protocol", default="auto", choices=get_args(Spoken))
@@ -75,7 +82,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _standalone(given: argparse.Namespace) -> StandaloneSettings:
-    _need(given, "listen", "upstream", why="a stand-alone proxy needs it (or give --console)")
+    _need(given, "listen", why="a stand-alone proxy needs it (or give --console)")
+    if not given.upstream and not given.snapshot:
+        raise InvalidSettings("Give --upstream or --snapshot: a stand-alone proxy needs one.")
+    if given.upstream and given.snapshot:
+        raise InvalidSettings("--upstream and --snapshot both say where requests go: give one.")
     if given.protocol not in WORKING_PROTOCOLS:
         raise InvalidSettings(
             f"--protocol {given.protocol} is not served yet: "
@@ -83,7 +94,8 @@ def _standalone(given: argparse.Namespace) -> StandaloneSettings:
         )
     return StandaloneSettings(
         listen=host_port(given.listen),
-        upstream=tuple(host_port(part) for part in _list(given.upstream)),
+        upstream=tuple(host_port(part) for part in _list(given.upstream or "")),
+        snapshot=given.snapshot,
         listen_tls=_tls_files("--listen-tls", given.listen_tls),
         upstream_tls=_tls_files("--upstream-tls", given.upstream_tls),
         protocol=given.protocol,
@@ -98,9 +110,10 @@ def _mesh(given: argparse.Namespace) -> MeshSettings:
         given, *names, "inbound", "app_address", "outbound", "state_dir",
         why="a sidecar of a mesh needs it",
     )  # fmt: skip
-    if given.listen or given.upstream or given.listen_tls or given.upstream_tls:
+    if given.listen or given.upstream or given.snapshot or given.listen_tls or given.upstream_tls:
         raise InvalidSettings(
-            "--listen and --upstream are for a stand-alone proxy: leave them out with --console."
+            "--listen, --upstream and --snapshot are for a stand-alone proxy: "
+            "leave them out with --console."
         )
     for name in names:
         check_name(getattr(given, name))

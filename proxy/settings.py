@@ -65,12 +65,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """A proxy without a console: one listener, fixed upstreams."""
+    """A proxy without a console: one listener, and fixed upstreams or a file that says them."""
 
     listen: HostPort
     """Where callers connect."""
-    upstream: tuple[HostPort, ...]
-    """Where requests go, in turn."""
+    upstream: tuple[HostPort, ...] = ()
+    """Where requests go, in turn; empty with `snapshot`."""
+    snapshot: Path | None = None
+    """Services and routes as a console would say them; requests go by their Host."""
     listen_tls: TlsFiles | None = None
     """Callers must show a certificate of this authority; None is plaintext."""
     upstream_tls: TlsFiles | None = None

@@ -42,6 +42,7 @@ REASONS = {
     405: b"Method Not Allowed",
     408: b"Request Timeout",
     417: b"Expectation Failed",
+    422: b"Unprocessable Content",
     431: b"Request Header Fields Too Large",
     501: b"Not Implemented",
     502: b"Bad Gateway",

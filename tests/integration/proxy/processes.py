@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.harness.wait import eventually
 
 
 class Running:
@@ -41,6 +44,29 @@ def listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def alone(*flags: str) -> Iterator[Running]:
+    """A stand-alone proxy with these flags, on free ports."""
+    port, admin = free_port(), free_port()
+    argv = [
+        *(sys.executable, "-m", "proxy", "--listen", f"127.0.0.1:{port}"),
+        *("--admin", f"127.0.0.1:{admin}", *flags),
+    ]
+    process = subprocess.Popen(argv, stderr=subprocess.PIPE)
+    try:
+        eventually(lambda: listens(admin) or process.poll() is not None, timeout=15)
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        yield Running(process, port, admin)
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        finally:
+            process.kill()
+            if process.stderr:
+                process.stderr.close()
 
 
 class _Origin(BaseHTTPRequestHandler):

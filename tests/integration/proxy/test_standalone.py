@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pytest
 
 from tests.harness.wait import eventually
 from tests.integration.proxy.pki import Pki, pki
-from tests.integration.proxy.processes import Origin, Running, free_port, listens, origin_server
+from tests.integration.proxy.processes import Origin, alone, listens, origin_server
 
 __all__ = ["pki"]
 
@@ -28,28 +28,6 @@ def origin() -> Iterator[Origin]:
     """A server that remembers what it saw."""
     with origin_server() as made:
         yield made
-
-
-@contextmanager
-def _proxy(*flags: str) -> Iterator[Running]:
-    port, admin = free_port(), free_port()
-    argv = [
-        *(sys.executable, "-m", "proxy", "--listen", f"127.0.0.1:{port}"),
-        *("--admin", f"127.0.0.1:{admin}", *flags),
-    ]
-    process = subprocess.Popen(argv, stderr=subprocess.PIPE)
-    try:
-        eventually(lambda: listens(admin) or process.poll() is not None, timeout=15)
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        yield Running(process, port, admin)
-    finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        finally:
-            process.kill()
-            if process.stderr:
-                process.stderr.close()
 
 
 def _refused(*flags: str) -> tuple[int, str]:
@@ -62,7 +40,7 @@ def _refused(*flags: str) -> tuple[int, str]:
 def test_requests_go_to_the_upstreams_in_turn(origin: Origin) -> None:
     with (
         origin_server() as other,
-        _proxy("--upstream", f"{origin.address},{other.address}") as running,
+        alone("--upstream", f"{origin.address},{other.address}") as running,
     ):
         for turn in range(6):
             assert running.get(f"/{turn}") == (200, f"/{turn}".encode())
@@ -70,7 +48,7 @@ def test_requests_go_to_the_upstreams_in_turn(origin: Origin) -> None:
 
 
 def test_the_admin_door_shows_what_happens(origin: Origin) -> None:
-    with _proxy("--upstream", origin.address) as running:
+    with alone("--upstream", origin.address) as running:
         running.get("/a")
         assert running.ask_admin("/livez")[0] == 200
         assert running.ask_admin("/readyz")[0] == 200
@@ -89,7 +67,7 @@ def test_the_admin_door_shows_what_happens(origin: Origin) -> None:
 
 def test_the_access_log_has_a_line_per_request(origin: Origin, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-    with _proxy("--upstream", origin.address, "--access-log", str(log)) as running:
+    with alone("--upstream", origin.address, "--access-log", str(log)) as running:
         running.get("/a?b=c")
         eventually(lambda: log.exists() and log.read_bytes().count(b"\n") == 1)
     (line,) = (json.loads(text) for text in log.read_text().splitlines())
@@ -105,7 +83,7 @@ def test_the_access_log_has_a_line_per_request(origin: Origin, tmp_path: Path) -
 
 
 def test_what_is_in_flight_when_it_is_told_to_stop_is_still_answered(origin: Origin) -> None:
-    with _proxy("--upstream", origin.address) as running:
+    with alone("--upstream", origin.address) as running:
         origin.gate.clear()
         answers: list[tuple[int, bytes]] = []
         asking = [
@@ -147,7 +125,7 @@ def test_stopping_under_load_loses_nothing_that_was_sent(origin: Origin) -> None
                 return
             done.append(path)
 
-    with _proxy("--upstream", origin.address) as running:
+    with alone("--upstream", origin.address) as running:
         workers = [threading.Thread(target=load, args=(n, running.port)) for n in range(4)]
         for thread in workers:
             thread.start()
@@ -162,8 +140,8 @@ def test_stopping_under_load_loses_nothing_that_was_sent(origin: Origin) -> None
 
 def test_mutual_tls_towards_callers_and_upstreams(origin: Origin, pki: Pki) -> None:
     with (
-        _proxy("--upstream", origin.address, "--listen-tls", pki.flag("one")) as inner,
-        _proxy("--upstream", f"127.0.0.1:{inner.port}", "--upstream-tls", pki.flag("two")) as outer,
+        alone("--upstream", origin.address, "--listen-tls", pki.flag("one")) as inner,
+        alone("--upstream", f"127.0.0.1:{inner.port}", "--upstream-tls", pki.flag("two")) as outer,
     ):
         for turn in range(3):
             assert outer.get(f"/{turn}") == (200, f"/{turn}".encode())
@@ -178,7 +156,7 @@ def test_a_caller_without_certificate_and_an_upstream_of_another_authority_are_r
     origin: Origin, pki: Pki, tmp_path: Path
 ) -> None:
     stranger = Pki(tmp_path / "stranger")
-    with _proxy("--upstream", origin.address, "--listen-tls", pki.flag("one")) as inner:
+    with alone("--upstream", origin.address, "--listen-tls", pki.flag("one")) as inner:
         context = ssl.create_default_context(cafile=str(pki.ca))
         context.check_hostname = False
         _is_turned_away(inner.port, context)
@@ -187,7 +165,7 @@ def test_a_caller_without_certificate_and_an_upstream_of_another_authority_are_r
         old.maximum_version = ssl.TLSVersion.TLSv1_2
         _is_turned_away(inner.port, old)
         flags = ("--upstream", f"127.0.0.1:{inner.port}", "--upstream-tls", stranger.flag("two"))
-        with _proxy(*flags) as outer:
+        with alone(*flags) as outer:
             status, body = outer.get("/")
             assert status == 503
             assert b"TLS" in body
@@ -208,7 +186,11 @@ def _is_turned_away(port: int, context: ssl.SSLContext) -> None:
     ("flags", "says"),
     [
         ((), "Give --listen"),
-        (("--listen", "127.0.0.1:1"), "Give --upstream"),
+        (("--listen", "127.0.0.1:1"), "Give --upstream or --snapshot"),
+        (
+            ("--listen", "127.0.0.1:1", "--upstream", "127.0.0.1:1", "--snapshot", "f"),
+            "both say where requests go",
+        ),
         (("--listen", "nowhere", "--upstream", "127.0.0.1:1"), "write HOST:PORT"),
         (("--listen", "127.0.0.1:99999", "--upstream", "127.0.0.1:1"), "write HOST:PORT"),
         (
@@ -262,7 +244,7 @@ def test_a_broken_certificate_is_said(tmp_path: Path, origin: Origin) -> None:
 
 
 def test_it_stays_small_when_idle(origin: Origin) -> None:
-    with _proxy("--upstream", origin.address) as running:
+    with alone("--upstream", origin.address) as running:
         running.get("/")
         status = Path(f"/proc/{running.process.pid}/status").read_text()
         found = re.search(r"VmRSS:\s+(\d+)", status)

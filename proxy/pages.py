@@ -1,0 +1,121 @@
+"""What the admin door shows and does: the pages of one process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from proxy import __version__
+from proxy.admin import Door, Doors, Page, json_page, metrics_page
+from proxy.current import Member
+from proxy.errors import Refusal
+from proxy.metrics import exposition
+from proxy.snapshot_file import InvalidSnapshot
+
+if TYPE_CHECKING:
+    from proxy.assembly import Process
+
+
+class Pages:
+    """Reads a process when it is asked, and keeps nothing itself."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def doors(self) -> Doors:
+        """Every page by its path."""
+        return {
+            b"/livez": Door(b"GET", lambda: json_page({"alive": True})),
+            b"/readyz": Door(b"GET", self._ready),
+            b"/stats": Door(b"GET", self._stats),
+            b"/metrics": Door(b"GET", self._metrics),
+            b"/config": Door(b"GET", self._config),
+            b"/reload": Door(b"POST", self._reload),
+            b"/drain": Door(b"POST", self._drain),
+        }
+
+    def _ready(self) -> Page:
+        process = self._process
+        ready = process.control.ready and not process.server.draining
+        return json_page({"ready": ready}, 200 if ready else 503)
+
+    def _stats(self) -> Page:
+        process = self._process
+        return json_page(
+            {
+                "version": __version__,
+                "pid": os.getpid(),
+                "up_seconds": round(monotonic() - process.began, 1),
+                "draining": process.server.draining,
+                "control": process.control.status(),
+                "revision": process.current.v,
+                "digest": process.current.digest,
+                "listeners": {
+                    listener.name: {
+                        "callers": len(listener.callers),
+                        "accepted": listener.accepted,
+                        "turned_away": listener.turned_away,
+                        "refusals": listener.refusals,
+                        "log_lines_dropped": listener.access_log.dropped
+                        if listener.access_log
+                        else 0,
+                        "endpoints": [_member(member) for member in listener.members()],
+                    }
+                    for listener in process.server.listeners
+                },
+                "edges": process.windows.totals(),
+            }
+        )
+
+    def _metrics(self) -> Page:
+        process = self._process
+        gauges = {
+            "up_seconds": monotonic() - process.began,
+            "revision": float(process.current.v),
+            "loop_late_seconds": process.server.late_seconds,
+            "draining": float(process.server.draining),
+        }
+        return metrics_page(exposition(process.windows.totals(), process.server.listeners, gauges))
+
+    def _config(self) -> Page:
+        current = self._process.current
+        return json_page(
+            {"revision": current.v, "digest": current.digest, "snapshot": current.snapshot}
+        )
+
+    def _reload(self) -> Page:
+        process = self._process
+        if process.file is None:
+            raise Refusal(409, "NR", "Only a stand-alone proxy with --snapshot reads a file again.")
+        try:
+            changed = process.file.load()
+        except InvalidSnapshot as error:
+            kept = process.current.v
+            return json_page({"changed": False, "revision": kept, "faults": error.faults}, 422)
+        current = process.current
+        return json_page({"changed": changed, "revision": current.v, "digest": current.digest})
+
+    def _drain(self) -> Page:
+        asyncio.get_running_loop().call_soon(self._process.stop)
+        return json_page({"draining": True}, 202)
+
+
+def _member(member: Member) -> dict[str, object]:
+    stats = member.stats
+    return {
+        "service": stats.service,
+        "id": member.endpoint.id,
+        "addr": member.endpoint.addr,
+        "group": member.endpoint.group,
+        "unit": member.endpoint.unit,
+        "weight": member.endpoint.weight,
+        "attempts": stats.attempts,
+        "answered": stats.answered,
+        "errors": {error: n for error, n in stats.errors().items() if n},
+        "in_flight": stats.in_flight,
+        "connections": member.opened,
+        "idle": member.idle,
+        "waiting": member.waiting,
+    }
