@@ -160,7 +160,8 @@ class Listener:
         if choice is not None:
             interface = exchange.interface
             member = exchange.member
-            encrypted = self._is_encrypted(exchange)
+            is_in = self.side == "in"
+            encrypted = exchange.caller.encrypted if is_in else self.pools.tls is not None
             counts = member.counts.get((interface, encrypted)) if member is not None else None
             if counts is None:
                 counts = self._counts(choice, member, interface, encrypted)
@@ -169,9 +170,6 @@ class Listener:
             )
         if self.access_log is not None:
             self.access_log.add(exchange, seconds)
-
-    def _is_encrypted(self, exchange: Exchange) -> bool:
-        return exchange.caller.encrypted if self.side == "in" else self.pools.tls is not None
 
     def _counts(
         self, choice: Choice, member: Member | None, interface: str, encrypted: bool

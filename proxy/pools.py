@@ -110,7 +110,7 @@ class Pool:
 
     def acquire(self, asking: Asking, fresh: bool) -> Link | None:
         """A place on a connection with room, or None: then `asking` waits in line and is told."""
-        if not fresh:
+        if self.ready and not fresh:
             link = self._take(asking.can_repeat)
             if link is not None:
                 return link
@@ -179,7 +179,7 @@ class Pool:
         while ready:
             connection = ready[-1]
             link = connection.take(now, can_repeat)
-            if link is None or not connection.has_room:
+            if link is None or self.places == 1 or not connection.has_room:
                 ready.pop()
                 connection.is_ready = False
             if link is not None:

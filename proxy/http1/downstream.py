@@ -25,6 +25,7 @@ from proxy.http1.heads import (
     bare_line_end,
     framing_of,
     parse_request,
+    plain_bytes,
     refusal_bytes,
     response_bytes,
 )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Protocol
 
 from proxy.contract.reports import ErrorClass
 from proxy.errors import BadMessage, Refusal
@@ -53,7 +54,7 @@ REASONS = {
 
 _SLASH = ord("/")
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-FIELDS = rb"((?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+)\r\n"
+FIELDS = rb"((?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n){0,%d}+)\r\n" % FIELDS_LIMIT
 _REQUEST = re.compile(
     rb"(" + _TOKEN + rb"{1,32}) ([\x21\x22\x24-\x7e]+) HTTP/1\.([01])\r\n" + FIELDS
 ).fullmatch
@@ -84,6 +85,25 @@ _NOT_IN_TRAILERS = re.compile(
 """RFC 9110, 6.5.1: what frames, routes, authenticates or controls has no place in a trailer."""
 
 
+_hosts: set[bytes] = set()
+"""Values of Host that were found good; a mesh has few."""
+_HOSTS_REMEMBERED = 1024
+
+
+def _check_host(value: bytes) -> None:
+    if not _HOST(value):
+        raise BadMessage("Host is not a name or an address.")
+    if len(_hosts) >= _HOSTS_REMEMBERED:
+        _hosts.clear()
+    if len(value) < 256:
+        _hosts.add(value)
+
+
+class _Search(Protocol):
+    def __call__(self, lines: bytes, begin: int = 0, /) -> re.Match[bytes] | None:
+        """The next header that matters."""
+
+
 class Head:
     """What requests and answers have in common once their lines are read.
 
@@ -106,23 +126,20 @@ class Head:
     takes_trailers = False
     """TE said that trailers are understood."""
 
-    def __init__(
-        self, minor: bool, lines: bytes, special: Callable[[bytes, int], re.Match[bytes] | None]
-    ) -> None:
+    def __init__(self, minor: bool, lines: bytes, special: _Search) -> None:
         self.minor = minor
         """True for HTTP/1.1, False for HTTP/1.0."""
         self.raw = lines
         """CRLF, then every header line as it came."""
         self.lower = lower = lines.lower()
-        if lower.count(b"\n") > FIELDS_LIMIT + 1:
-            raise BadMessage(f"More than {FIELDS_LIMIT} header lines.", 431)
         drops = []
-        found = special(lower, 0)
+        found = special(lower)
         while found:
             name, value = found.groups()
+            begin, end = found.span()
             if _ON[name](self, value.strip()):
-                drops.append(found.span())
-            found = special(lower, found.end())
+                drops.append((begin, end))
+            found = special(lower, end)
         if self.connection and self.connection not in _ORDINARY:
             drops = sorted(drops + self._named_by_connection())
         self.fields = _without(lines, drops) if drops else lines[2:]
@@ -169,8 +186,8 @@ class Head:
         """One, and a name or an address."""
         if self.host is not None:
             raise BadMessage("More than one Host.")
-        if not _HOST(value):
-            raise BadMessage("Host is not a name or an address.")
+        if value not in _hosts:
+            _check_host(value)
         self.host = value
         return False
 
@@ -254,10 +271,11 @@ _ON: dict[bytes, Callable[[Head, bytes], bool]] = {
 class Request(Head):
     """A request's head."""
 
-    def __init__(self, method: bytes, target: bytes, minor: bool, lines: bytes) -> None:
-        Head.__init__(self, minor, lines, _IN_REQUEST)
-        self.method = method
+    def __init__(self, head: bytes, found: re.Match[bytes]) -> None:
+        self.method, target, minor = found.group(1, 2, 3)
         self.target = target
+        begin, end = found.span(4)
+        Head.__init__(self, minor == b"1", head[begin - 2 : end], _IN_REQUEST)
         if target[0] != _SLASH:
             self._other_form()
         if self.host is None:
@@ -314,17 +332,25 @@ class Response(Head):
 
     error: ErrorClass | None = None
     """What an answer of another protocol says went wrong; HTTP says it by its status."""
+    plain: bytes = b""
+    """The head as it goes to a caller who keeps the connection, once somebody has made it."""
 
     def __init__(self, status: int, reason: bytes, minor: bool, lines: bytes) -> None:
         Head.__init__(self, minor, lines, _IN_RESPONSE)
         self.status = status
         self.reason = reason
+        self.reusable = self.keep_alive
+        """`keep_alive`, looked up once: the same answer is read again and again."""
+        self._body_length = self._length_of_body()
 
     def body_length(self, to_head: bool) -> int:
         """Bytes of body that follow: RFC 9112, section 6.3."""
+        return 0 if to_head and self._body_length != TUNNEL else self._body_length
+
+    def _length_of_body(self) -> int:
         if self.status == SWITCHING:
             return TUNNEL
-        if to_head or self.status < 200 or self.status in (204, 304):
+        if self.status < 200 or self.status in (204, 304):
             return 0
         return UNTIL_CLOSE if self.length is None else self.length
 
@@ -334,8 +360,7 @@ def parse_request(head: bytes) -> Request:
     found = _REQUEST(head)
     if found is None:
         raise _bad_request(head)
-    method, target, minor, lines = found.groups()
-    return Request(method, target, minor == b"1", b"\r\n" + lines)
+    return Request(head, found)
 
 
 def parse_response(head: bytes) -> Response:
@@ -351,8 +376,9 @@ def _read_response(head: bytes) -> Response:
     found = _RESPONSE(head)
     if found is None:
         raise BadMessage("The head is malformed.", 502)
-    minor, status, reason, lines = found.groups()
-    return Response(int(status), reason or b"", minor == b"1", b"\r\n" + lines)
+    minor, status, reason, _ = found.groups()
+    begin, end = found.span(4)
+    return Response(int(status), reason or b"", minor == b"1", head[begin - 2 : end])
 
 
 _read_again = lru_cache(REMEMBERED_HEADS)(_read_response)
@@ -374,6 +400,15 @@ def response_bytes(response: Response, framing: bytes, more: bytes = b"") -> byt
     return b"HTTP/1.1 %d %b\r\n%b%b%b\r\n" % (
         response.status, response.reason, response.fields, framing, more
     )  # fmt: skip
+
+
+def plain_bytes(response: Response) -> bytes:
+    """`response_bytes` of an answer whose length is known, to a caller of HTTP/1.1 who keeps the
+    connection: what nearly every answer is, so it is made once per head that is remembered."""
+    unsaid = response.length is None or response.status == 204
+    framing = b"" if unsaid else framing_of(response.length or 0)
+    response.plain = plain = response_bytes(response, framing)
+    return plain
 
 
 def refusal_bytes(refusal: Refusal, more: bytes = b"", to_head: bool = False) -> bytes:
@@ -412,6 +447,8 @@ def bare_line_end(part: bytes) -> bool:
 
 def _bad_request(head: bytes) -> BadMessage:
     line = head.partition(b"\r\n")[0]
+    if head.count(b"\n") > FIELDS_LIMIT + 2:
+        return BadMessage(f"More than {FIELDS_LIMIT} header lines.", 431)
     if _OTHER_VERSION(line):
         return BadMessage("Only HTTP/1.1 and HTTP/1.0 are served here.", 505)
     return BadMessage("The request's head is malformed.")

@@ -213,7 +213,7 @@ class Upstream(asyncio.Protocol):
         self._begin_answer(exchange, response, data)
 
     def _begin_answer(self, exchange: Asking, response: Response, data: bytes) -> None:
-        self._reusable = self._reusable and response.keep_alive
+        self._reusable = self._reusable and response.reusable
         member = self._pool.member
         if response.idle_hint:
             member.idle_seconds = min(member.idle_seconds, response.idle_hint - 0.5)
