@@ -196,7 +196,12 @@ class Downstream(asyncio.Protocol):
         """The answer's head, in this hop's own framing, and the first of its content."""
         self._chunked = False
         request = self._request
-        self._keep_alive = request.keep_alive and self._body is None and not self._listener.draining
+        said = request.keep_alive if request.connection else request.minor
+        keep = self._keep_alive = said and self._body is None and not self._listener.draining
+        if keep and length >= 0 and request.minor and not response.mesh_flag:
+            head = response.plain or plain_bytes(response)
+            self.transport.write(head + content if content else head)
+            return
         if response.status == SWITCHING:
             self._keep_alive = False
             self.transport.write(response_bytes(response, UPGRADE) + content)
