@@ -3,6 +3,7 @@ before it swaps."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -10,6 +11,10 @@ import msgspec
 from proxy.contract.snapshot import Route, Service, Snapshot
 
 _PERCENT_TOLERANCE = 0.005
+_HASH_ON = re.compile(r"(?:header|cookie):[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}|path|caller|").fullmatch
+RETRIES_LIMIT = 10
+RETRY_STATUSES = (502, 503, 504)
+SLOW_START_LIMIT_SECONDS = 3600.0
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -53,6 +58,35 @@ def _service(name: str, service: Service) -> Iterator[Fault]:
     for field in ("connect_timeout_seconds", "request_timeout_seconds", "idle_timeout_seconds"):
         if not getattr(service, field) > 0:
             yield Fault(f"{path}/{field}", "timeout", "A timeout is more than 0 seconds.")
+    yield from _trying(path, service)
+
+
+def _trying(path: str, service: Service) -> Iterator[Fault]:
+    if not _HASH_ON(service.hash_on):
+        yield Fault(
+            f"{path}/hash_on",
+            "hash_on",
+            f"{service.hash_on!r} is no key: use header:NAME, cookie:NAME, path or caller.",
+        )
+    if not 0 <= service.try_timeout_seconds < float("inf"):
+        yield Fault(
+            f"{path}/try_timeout_seconds", "timeout", "A try's timeout is 0 (none) or more seconds."
+        )
+    if not 0 <= service.slow_start_seconds <= SLOW_START_LIMIT_SECONDS:
+        yield Fault(
+            f"{path}/slow_start_seconds",
+            "slow_start",
+            f"A slow start takes from 0 (none) to {SLOW_START_LIMIT_SECONDS:g} seconds.",
+        )
+    if not 0 <= service.retries <= RETRIES_LIMIT:
+        yield Fault(f"{path}/retries", "retries", f"Retries are from 0 to {RETRIES_LIMIT}.")
+    for at, status in enumerate(service.retry_on):
+        if status not in RETRY_STATUSES:
+            yield Fault(
+                f"{path}/retry_on/{at}",
+                "retry_on",
+                f"{status} says nothing of another endpoint: use 502, 503 or 504.",
+            )
 
 
 def _route(name: str, route: Route, snapshot: Snapshot) -> Iterator[Fault]:

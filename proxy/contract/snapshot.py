@@ -6,8 +6,10 @@ from typing import Literal
 
 import msgspec
 
-Balancer = Literal["round_robin", "least_request"]
+Balancer = Literal["round_robin", "least_request", "ring_hash", "maglev"]
+"""A sidecar that does not know a value refuses the snapshot and keeps the one it has."""
 ServiceProtocol = Literal["auto", "http1", "http2", "bolt", "tcp"]
+Locality = Literal["any", "prefer"]
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -35,6 +37,19 @@ class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     connect_timeout_seconds: float = 1.0
     request_timeout_seconds: float = 15.0
     idle_timeout_seconds: float = 60.0
+    try_timeout_seconds: float = 0.0
+    """For one try of a request that may be repeated; 0 leaves it the whole request timeout."""
+    retries: int = 2
+    """Further tries of one request, at most; 0 tries once."""
+    retry_on: tuple[int, ...] = ()
+    """Statuses after which a request that may be repeated is tried at another endpoint."""
+    hash_on: str = ""
+    """What `ring_hash` and `maglev` keep together: `header:NAME`, `cookie:NAME`, `path`, or
+    `caller`, the calling instance. Empty, or not in a request: each request is its own."""
+    locality: Locality = "any"
+    """`prefer` keeps requests in the caller's unit while enough of its endpoints can answer."""
+    slow_start_seconds: float = 0.0
+    """An endpoint that is new gets its share bit by bit over so long; 0 gives it at once."""
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):

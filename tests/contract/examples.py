@@ -75,6 +75,26 @@ SNAPSHOT = Snapshot(
         )
     },
 )
+UPSTREAM_SNAPSHOT = Snapshot(
+    service={
+        "cash": Service(
+            name="cash",
+            endpoints=(Endpoint(id="cash-1", addr="10.0.0.9:80", group="Group_1", unit="unit1"),),
+            groups=("Group_1",),
+            balancer="maglev",
+            protocol="http2",
+            try_timeout_seconds=2.5,
+            retries=1,
+            retry_on=(502, 503),
+            hash_on="header:x-account",
+            locality="prefer",
+            slow_start_seconds=30.0,
+        ),
+        "stock": Service(name="stock", balancer="ring_hash", protocol="bolt", hash_on="path"),
+    }
+)
+"""How a caller's sidecar treats an application's endpoints, with every field set."""
+SNAPSHOTS = {"snapshot": SNAPSHOT, "snapshot-upstream": UPSTREAM_SNAPSHOT}
 DIGEST = digest_of(SNAPSHOT)
 REPORT = Report(
     seq=7,

@@ -7,7 +7,7 @@ import pytest
 
 from proxy.contract.check import check
 from proxy.contract.snapshot import Endpoint, Route, Rule, Service, Share, Snapshot
-from tests.contract.examples import SNAPSHOT
+from tests.contract.examples import SNAPSHOTS
 
 GOOD = Endpoint(id="a", addr="h:1", group="g", unit="u")
 
@@ -23,7 +23,7 @@ def route(*split: Share, name: str = "s") -> Snapshot:
 
 
 def test_the_examples_are_consistent() -> None:
-    assert check(SNAPSHOT) == []
+    assert [check(snapshot) for snapshot in SNAPSHOTS.values()] == [[], []]
     assert check(Snapshot()) == []
 
 
@@ -35,6 +35,15 @@ def test_the_examples_are_consistent() -> None:
         (service(groups=()), "/service/s/endpoints/0", "group_missing"),
         (service(request_timeout_seconds=0.0), "/service/s/request_timeout_seconds", "timeout"),
         (service(connect_timeout_seconds=-1.0), "/service/s/connect_timeout_seconds", "timeout"),
+        (service(try_timeout_seconds=-1.0), "/service/s/try_timeout_seconds", "timeout"),
+        (service(slow_start_seconds=-1.0), "/service/s/slow_start_seconds", "slow_start"),
+        (service(slow_start_seconds=1e9), "/service/s/slow_start_seconds", "slow_start"),
+        (service(retries=-1), "/service/s/retries", "retries"),
+        (service(retries=11), "/service/s/retries", "retries"),
+        (service(retry_on=(503, 500)), "/service/s/retry_on/1", "retry_on"),
+        (service(hash_on="header:"), "/service/s/hash_on", "hash_on"),
+        (service(hash_on="header:a b"), "/service/s/hash_on", "hash_on"),
+        (service(hash_on="query:x"), "/service/s/hash_on", "hash_on"),
         (route(Share(group="x", percent=100)), "/route/s/rules/0/split/0", "group_missing"),
         (route(Share(group="g", percent=101)), "/route/s/rules/0/split/0", "percent"),
         (route(Share(group="g", percent=99)), "/route/s/rules/0/split", "percent_sum"),
@@ -46,6 +55,11 @@ def test_each_contradiction_has_its_place_and_code(
     snapshot: Snapshot, path: str, code: str
 ) -> None:
     assert (path, code) in [(fault.path, fault.code) for fault in check(snapshot)]
+
+
+@pytest.mark.parametrize("key", ["", "path", "caller", "header:x-user", "cookie:sid"])
+def test_a_key_names_what_stays_together(key: str) -> None:
+    assert check(service(hash_on=key)) == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import pytest
 from proxy.contract import codec
 from proxy.contract.digest import canonical, digest_of
 from proxy.contract.session import FromConsole, FromSidecar
-from tests.contract.examples import FROM_CONSOLE, FROM_SIDECAR, SNAPSHOT
+from proxy.contract.snapshot import Service, Snapshot
+from tests.contract.examples import FROM_CONSOLE, FROM_SIDECAR, SNAPSHOTS
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = [
@@ -36,15 +37,24 @@ def test_each_message_is_written_and_read_as_in_its_file(
 
 def test_every_message_has_its_file_and_every_file_its_message() -> None:
     assert {file.stem for file in GOLDEN.glob("*.json")} == {
-        "snapshot",
+        *SNAPSHOTS,
         *(name for name, _, _ in CASES),
     }
     told = {type(one) for one in (*FROM_SIDECAR.values(), *FROM_CONSOLE.values())}
     assert told == {*FromSidecar.__args__, *FromConsole.__args__}
 
 
-def test_the_snapshot_and_its_digest_are_as_in_the_file() -> None:
-    golden = (GOLDEN / "snapshot.json").read_bytes().rstrip(b"\n")
-    assert canonical(SNAPSHOT) == golden
-    assert codec.decode_snapshot(golden) == SNAPSHOT
-    assert digest_of(SNAPSHOT) == (GOLDEN / "snapshot.sha256").read_text().strip()
+@pytest.mark.parametrize("name", SNAPSHOTS)
+def test_each_snapshot_and_its_digest_are_as_in_the_file(name: str) -> None:
+    golden = (GOLDEN / f"{name}.json").read_bytes().rstrip(b"\n")
+    snapshot = SNAPSHOTS[name]
+    assert canonical(snapshot) == golden
+    assert codec.decode_snapshot(golden) == snapshot
+    assert digest_of(snapshot) == (GOLDEN / f"{name}.sha256").read_text().strip()
+
+
+def test_a_field_that_is_left_at_its_default_is_not_in_the_digest() -> None:
+    plain = Snapshot(service={"s": Service(name="s")})
+    said = Snapshot(service={"s": Service(name="s", retries=2, locality="any", hash_on="")})
+    assert canonical(plain) == b'{"service":{"s":{"name":"s"}}}'
+    assert digest_of(said) == digest_of(plain)

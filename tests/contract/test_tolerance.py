@@ -8,7 +8,7 @@ import pytest
 from proxy.contract import codec
 from proxy.contract.digest import canonical
 from proxy.contract.session import FRAME_LIMIT_BYTES
-from tests.contract.examples import FROM_CONSOLE, FROM_SIDECAR, SNAPSHOT
+from tests.contract.examples import FROM_CONSOLE, FROM_SIDECAR, SNAPSHOT, UPSTREAM_SNAPSHOT
 
 DECODE = {"sidecar": codec.decode_from_sidecar, "console": codec.decode_from_console}
 ALL = [
@@ -41,6 +41,22 @@ def test_an_unknown_field_of_a_resource_is_ignored(name: str) -> None:
     resource = getattr(SNAPSHOT, name)["stock"]
     fields = msgspec.json.decode(canonical(resource)) | {"later": True}
     assert codec.decode_resource(name, msgspec.json.encode(fields)) == resource
+
+
+def test_an_older_sidecar_reads_what_it_knows_of_a_newer_service() -> None:
+    class Older(msgspec.Struct):
+        """A service as a sidecar knew it that had no balancers by hash and no retries to set."""
+
+        name: str
+        balancer: str = "round_robin"
+
+    newer = canonical(UPSTREAM_SNAPSHOT.service["cash"])
+    assert msgspec.json.decode(newer, type=Older).name == "cash"
+
+
+def test_a_word_that_is_not_known_is_refused_and_named() -> None:
+    with pytest.raises(codec.InvalidFrame, match="balancer"):
+        codec.decode_resource("service", b'{"name":"s","balancer":"by_the_moon"}')
 
 
 def test_an_unknown_kind_of_resource_is_refused() -> None:
