@@ -72,7 +72,11 @@ class Process:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.current = Current()
+        self.current = (
+            Current(settings.unit, settings.instance)
+            if isinstance(settings, MeshSettings)
+            else Current()
+        )
         self.windows = Windows()
         self.server = Server(settings.limits)
         self.control: Control = Alone()

@@ -5,40 +5,83 @@ from __future__ import annotations
 import random
 from collections.abc import Collection
 
-from proxy.current import Choice, Member
+from proxy.balancing.keys import place_of
+from proxy.choice import BY_KEY, IN_TURN, Choice
 from proxy.http1.heads import Request
+from proxy.member import Member
 
 
 def pick(
-    choice: Choice, tried: Collection[Member] = (), _request: Request | None = None
+    choice: Choice,
+    tried: Collection[Member] = (),
+    request: Request | None = None,
+    trace_id: bytes = b"",
 ) -> Member | None:
     """One that was not tried yet, or None when there is none.
 
-    `round_robin` takes turns by weight; `least_request` draws two turns and takes the member with
+    `round_robin` takes turns by weight. `least_request` draws two turns and takes the member with
     fewer requests in flight for its weight (the power of two choices: Mitzenmacher, 2001).
+    `ring_hash` and `maglev` take the member that the request's key belongs to, or its trace
+    without one; when it was tried, the next that the key prefers.
     """
     turns = choice.schedule
     n = len(turns)
     if n == 0:
         return None
-    if n > 1 and choice.target.service.balancer == "least_request":
-        member = _lighter(turns[_draw(n)], turns[_draw(n)])
-    else:
+    how = choice.how
+    if how == IN_TURN:
         choice.turn = turn = (choice.turn + 1) % n
         member = turns[turn]
+    elif how == BY_KEY:
+        return _preferred(choice, tried, request, trace_id)
+    else:
+        member = _lighter(choice, turns[_draw(n)], turns[_draw(n)])
     if tried and member in tried:
-        return next((other for other in choice.members if _is_open(other, tried)), None)
+        return _another(choice, tried)
     return member
 
 
-def _lighter(one: Member, other: Member) -> Member:
-    load = (one.stats.in_flight + 1) * other.endpoint.weight
-    return one if load <= (other.stats.in_flight + 1) * one.endpoint.weight else other
+def _lighter(choice: Choice, one: Member, other: Member) -> Member:
+    """Who has less to do for its share; the first drawn of equals, so that shares hold at rest."""
+    shares = choice.counting
+    load = one.stats.in_flight * shares[other]
+    return one if load <= other.stats.in_flight * shares[one] else other
+
+
+def _preferred(
+    choice: Choice, tried: Collection[Member], request: Request | None, trace_id: bytes
+) -> Member | None:
+    members = choice.members
+    if tried and choice.counting.keys() <= set(tried):
+        return _outside(choice, tried)
+    key = choice.target.key(request) if request is not None else None
+    for at in choice.hashed().walk(place_of(key or trace_id)):
+        member = members[at]
+        if member not in tried:
+            return member
+    return None
+
+
+def _another(choice: Choice, tried: Collection[Member]) -> Member | None:
+    """Somebody else: from a turn that is drawn, so that one's load does not fall on one other."""
+    turns = choice.schedule
+    begin = _draw(len(turns))
+    for at in range(begin - len(turns), begin):
+        if turns[at] not in tried:
+            return turns[at]
+    return _outside(choice, tried)
+
+
+def _outside(choice: Choice, tried: Collection[Member]) -> Member | None:
+    """One that has no turn just now because the caller's own unit has them all."""
+    members = choice.members
+    begin = _draw(len(members))
+    for at in range(begin - len(members), begin):
+        member = members[at]
+        if member not in tried and member.endpoint.weight > 0:
+            return member
+    return None
 
 
 def _draw(n: int) -> int:
     return int(random.random() * n)  # noqa: S311
-
-
-def _is_open(member: Member, tried: Collection[Member]) -> bool:
-    return member not in tried and member.endpoint.weight > 0

@@ -28,6 +28,9 @@ class Routing(Protocol):
     def choose(self, request: Request, trace_id: bytes, /) -> Choice:
         """The members to pick from; raises Refusal."""
 
+    def adjust(self, now: float, /) -> None:
+        """Called a few times a second: shares that change with time are given anew."""
+
 
 class CallerConnection(Protocol):
     """A caller's connection as its listener keeps it."""
@@ -151,6 +154,7 @@ class Listener:
         """End what has waited too long: callers, requests, idle connections."""
         for caller in list(self.callers):
             caller.sweep(now, self.draining)
+        self.routing.adjust(now)
         self.pools.sweep(self.members(), now)
 
     def observe(self, exchange: Exchange) -> None:

@@ -89,7 +89,7 @@ class Exchange:
             self.meter = listener.admission.enter(target.service.name, interface)
             self.patience = patience = target.service.request_timeout_seconds
             self.caller.deadline = self.began + patience
-            member = pick(choice, (), request)
+            member = pick(choice, (), request, self.trace_id)
             if member is None:
                 raise errors.no_endpoint(target.service.name, choice.group)
             self._attempt(member, fresh=False)
@@ -270,13 +270,16 @@ class Exchange:
 
     def _may_try_another(self, choice: Choice, member: Member) -> bool:
         tried = (*self.tried, member)
-        return self.attempts < ATTEMPTS and pick(choice, tried, self.request) is not None
+        return (
+            self.attempts < ATTEMPTS
+            and pick(choice, tried, self.request, self.trace_id) is not None
+        )
 
     def _try_another(self, choice: Choice, member: Member) -> bool:
         self.tried = (*self.tried, member)
         if self.attempts >= ATTEMPTS:
             return False
-        other = pick(choice, self.tried, self.request)
+        other = pick(choice, self.tried, self.request, self.trace_id)
         if other is None:
             return False
         self._again(other, fresh=False)

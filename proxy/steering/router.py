@@ -32,6 +32,9 @@ class FixedRouter:
         """The one choice there is."""
         return self._choice
 
+    def adjust(self, _now: float) -> None:
+        """Nothing changes."""
+
 
 class Router:
     """Routes by the table in force. What it derives from a table goes with that table."""
@@ -56,6 +59,10 @@ class Router:
         if not choice.schedule:
             raise no_endpoint(plan.target.service.name, choice.group)
         return choice
+
+    def adjust(self, now: float) -> None:
+        """New shares for those that warm up, and for units that lost or won endpoints."""
+        self._current.table.adjust(now)
 
     def _plan(self, host: bytes) -> Plan:
         name = _application(host)

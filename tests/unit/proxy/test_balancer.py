@@ -30,6 +30,28 @@ def test_round_robin_is_exact() -> None:
     assert _counted(_choice("round_robin", 300, 100, 0), 400) == [300, 100, 0]
 
 
+def test_least_request_keeps_weights_while_nobody_is_busy() -> None:
+    heavy, light, nobody = _counted(_choice("least_request", 300, 100, 0), 8000)
+    assert abs(heavy - 6000) < 300
+    assert nobody == 0
+    assert heavy + light == 8000
+
+
+def test_least_request_holds_busy_members_to_their_weights() -> None:
+    choice = _choice("least_request", 300, 100)
+    choice.members[0].stats.in_flight = 20
+    choice.members[1].stats.in_flight = 10
+    heavy, light = _counted(choice, 1000)
+    assert heavy > 850 > light
+
+
+def test_the_load_of_who_was_tried_does_not_fall_on_one_other() -> None:
+    choice = _choice("round_robin", 100, 100, 100, 100)
+    first, *others = choice.members
+    counted = Counter(pick(choice, (first,)) for _ in range(3000))
+    assert min(counted[other] for other in others) > 600
+
+
 def test_least_request_prefers_who_has_less_to_do() -> None:
     choice = _choice("least_request", 100, 100)
     choice.members[0].stats.in_flight = 50

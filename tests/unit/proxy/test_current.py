@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
-import pytest
-
 from proxy.contract.digest import digest_of
 from proxy.contract.snapshot import Endpoint, Service, Snapshot
-from proxy.current import SCHEDULE_LIMIT, Current, Member, schedule
+from proxy.current import Current
 
 
 def _endpoint(name: str, port: int, weight: int = 100, group: str = "g") -> Endpoint:
@@ -91,32 +87,3 @@ def test_groups_hold_their_own_endpoints_also_when_they_have_none() -> None:
     choices = current.table.targets["s"].choices
     assert len(choices["g"].members) == 2
     assert choices["h"].members == ()
-
-
-@pytest.mark.parametrize(
-    ("weights", "turns"),
-    [
-        ((100, 100), [1, 1]),
-        ((300, 100), [3, 1]),
-        ((100, 0), [1, 0]),
-        ((0, 0), [0, 0]),
-        ((1,), [1]),
-        ((), []),
-    ],
-)
-def test_turns_are_given_by_weight(weights: tuple[int, ...], turns: list[int]) -> None:
-    members = _members(len(weights))
-    counted = Counter(schedule(members, weights))
-    assert [counted[member] for member in members] == turns
-
-
-def test_turns_are_spread_and_bounded() -> None:
-    members = _members(2)
-    heavy = schedule(members, (2, 1))
-    assert heavy[1] is members[1]
-    assert len(schedule(members, (99_991, 1))) <= SCHEDULE_LIMIT + 1
-
-
-def _members(n: int) -> tuple[Member, ...]:
-    service = Service(name="s")
-    return tuple(Member(service, _endpoint(str(at), at)) for at in range(1, n + 1))

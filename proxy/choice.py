@@ -1,0 +1,169 @@
+"""What a request may choose from: an application, and the members that one decision leaves."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from proxy.balancing.keys import key_of
+from proxy.balancing.maglev import Maglev
+from proxy.balancing.ring import Ring
+from proxy.balancing.turns import turns_of
+from proxy.balancing.weights import (
+    STEPS,
+    Standing,
+    local_steps,
+    preferring_own_unit,
+    step_of,
+    warmed,
+)
+from proxy.budget import RetryBudget
+from proxy.contract.snapshot import Endpoint, Rule, Service
+from proxy.interfaces import interfaces_of
+from proxy.member import Member
+
+IN_TURN, DRAWN, BY_KEY = range(3)
+"""How a member is picked."""
+_HOW = {"round_robin": IN_TURN, "least_request": DRAWN, "ring_hash": BY_KEY, "maglev": BY_KEY}
+
+
+class Choice:
+    """The members one decision may pick from, and whose turn it is."""
+
+    __slots__ = (
+        "_given", "_hashed", "counting", "group", "how", "members", "schedule", "shares", "target",
+        "turn",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        target: Target,
+        group: str,
+        members: tuple[Member, ...],
+        endpoints: tuple[Endpoint, ...],
+        now: float = 0.0,
+    ) -> None:
+        self.target = target
+        self.group = group
+        self.members = members
+        self._given = endpoints
+        """What this table says of each member; another may say something else of it."""
+        self.how = _HOW[target.service.balancer]
+        self.shares: tuple[int, ...] | None = None
+        """How much each member counts just now."""
+        self.counting: dict[Member, int] = {}
+        """The same by member, for those that count."""
+        self.schedule: tuple[Member, ...] = ()
+        """Members in the order of their turns; one of weight 2 comes twice; weight 0 never."""
+        self._hashed: Ring | Maglev | None = None
+        self.arrange(now)
+        self.turn = random.randrange(max(1, len(self.schedule)))  # noqa: S311
+
+    def arrange(self, now: float) -> bool:
+        """Give everybody their share as of `now`; may it be another one later?"""
+        service = self.target.service
+        window = service.slow_start_seconds
+        nearby = service.locality == "prefer" and bool(self.target.unit)
+        if self.how == BY_KEY:
+            window = 0.0  # keys would move with every step
+        if not window and not nearby:
+            self._lay_out(tuple(endpoint.weight for endpoint in self._given))
+            return False
+        standings = self._standings(now)
+        shares = warmed(standings, now, window)
+        changing = any(step_of(one.new_since, now, window) < STEPS for one in standings)
+        if nearby:
+            shares = preferring_own_unit(shares, standings, local_steps(standings))
+            changing = changing or self.how != BY_KEY
+        self._lay_out(shares)
+        return changing
+
+    def hashed(self) -> Ring | Maglev:
+        """The ring or table of a choice by key, made when it is first asked for."""
+        if self._hashed is None:
+            ids = [endpoint.id for endpoint in self._given]
+            shares = self.shares or ()
+            is_ring = self.target.service.balancer == "ring_hash"
+            self._hashed = Ring(ids, shares) if is_ring else Maglev(ids, shares)
+        return self._hashed
+
+    def continue_from(self, before: Choice) -> None:
+        """Go on with the turn, and with the table when nothing in it changes."""
+        self.turn = before.turn
+        if (
+            self.members == before.members
+            and self.shares == before.shares
+            and self.target.service.balancer == before.target.service.balancer
+        ):
+            self._hashed = before._hashed
+
+    def _standings(self, now: float) -> list[Standing]:
+        return [
+            Standing(
+                endpoint.weight,
+                member.new_since,
+                endpoint.unit == self.target.unit,
+                self.how != BY_KEY and member.rest_until > now,
+            )
+            for member, endpoint in zip(self.members, self._given, strict=True)
+        ]
+
+    def _lay_out(self, shares: tuple[int, ...]) -> None:
+        if shares == self.shares:
+            return
+        self.shares = shares
+        members = self.members
+        self.counting = {members[at]: share for at, share in enumerate(shares) if share}
+        self.schedule = tuple(members[at] for at in turns_of(shares))
+        self._hashed = None
+
+
+class Target:
+    """One application that may be called, with everything a request to it needs."""
+
+    __slots__ = (
+        "budget", "choices", "everyone", "interfaces", "key", "rule", "service", "unit",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        service: Service,
+        members: tuple[Member, ...],
+        rule: Rule | None,
+        *,
+        unit: str = "",
+        caller: str = "",
+        now: float = 0.0,
+    ) -> None:
+        self.service = service
+        self.unit = unit
+        """The caller's own; empty where there is none."""
+        self.budget = RetryBudget()
+        self.rule = rule
+        """The first rule of its route; without conditions, the first holds for every request."""
+        self.interfaces = interfaces_of(service.interfaces)
+        self.key = key_of(service.hash_on, caller.encode())
+        self.everyone = Choice(self, "", members, service.endpoints, now)
+        self.choices: dict[str, Choice] = {}
+        for group in service.groups:
+            own = [
+                (member, endpoint)
+                for member, endpoint in zip(members, service.endpoints, strict=True)
+                if endpoint.group == group
+            ]
+            self.choices[group] = Choice(
+                self, group, tuple(m for m, _ in own), tuple(endpoint for _, endpoint in own), now
+            )
+
+    def every_choice(self) -> Iterator[Choice]:
+        """Everyone, and each group."""
+        yield self.everyone
+        yield from self.choices.values()
+
+    def continue_from(self, before: Target) -> None:
+        """Go on with the turns and the budget of the table before: swaps favour nobody."""
+        self.budget = before.budget
+        self.everyone.continue_from(before.everyone)
+        for group, choice in self.choices.items():
+            if group in before.choices:
+                choice.continue_from(before.choices[group])

@@ -1,0 +1,163 @@
+"""An endpoint in force: its counters, its connections, and whether it can be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from typing import Protocol
+
+from proxy.contract.reports import ErrorClass
+from proxy.contract.snapshot import Endpoint, Service
+from proxy.windows import Counts
+
+IDLE_LIMIT_SECONDS = 60.0
+"""Shorter than a sidecar keeps a caller's idle connection (75 s), so a pooled one is never closed
+by its server just as a request starts on it."""
+REST_SECONDS = 0.05
+REST_LIMIT_SECONDS = 1.0
+
+
+class MemberPool(Protocol):
+    """The connections of one protocol to a member (`proxy.pools.Pool`)."""
+
+    opened: int
+    """Connections open or being opened."""
+
+    @property
+    def ready(self) -> Sized:
+        """Connections with room for a request."""
+
+    @property
+    def waiting(self) -> Sized:
+        """Exchanges that wait for one."""
+
+    def close_ready(self) -> None:
+        """Close what is idle now, and what has room when it is done."""
+
+
+class EndpointStats:
+    """What this sidecar has seen of one endpoint since it first knew it; numbers only grow."""
+
+    __slots__ = (
+        "answered", "attempts", "connect", "endpoint", "in_flight", "overflow", "protocol",
+        "server_error", "service", "timeout",
+    )  # fmt: skip
+
+    def __init__(self, service: str, endpoint: Endpoint) -> None:
+        self.service = service
+        self.endpoint = endpoint
+        self.attempts = 0
+        """Requests sent or meant to be sent there; a retry is one more."""
+        self.answered = 0
+        """Whole answers with a status under 500."""
+        self.connect = 0
+        self.timeout = 0
+        self.server_error = 0
+        self.protocol = 0
+        self.overflow = 0
+        """Requests that found it, or the line for it, full."""
+        self.in_flight = 0
+        """Attempts not yet over; the only number that also falls."""
+
+    def fail(self, error: ErrorClass) -> None:
+        """Count a failed attempt."""
+        if error == "connect":
+            self.connect += 1
+        elif error == "timeout":
+            self.timeout += 1
+        elif error == "5xx":
+            self.server_error += 1
+        else:
+            self.protocol += 1
+
+    def errors(self) -> dict[ErrorClass, int]:
+        """Failed attempts by class."""
+        return {
+            "connect": self.connect,
+            "timeout": self.timeout,
+            "5xx": self.server_error,
+            "protocol": self.protocol,
+        }
+
+
+class Member:
+    """An endpoint in force: its counters and its pool, kept while its id and address stay."""
+
+    __slots__ = (
+        "connect_seconds", "counts", "endpoint", "host", "idle_seconds", "new_since", "pools",
+        "port", "protocol", "rest_until", "retired", "stats", "unreachable", "why",
+    )  # fmt: skip
+
+    def __init__(self, service: Service, endpoint: Endpoint, new_since: float = 0.0) -> None:
+        self.endpoint = endpoint
+        self.new_since = new_since
+        """When it came to serve, on the monotonic clock; 0.0 when it was there from the first."""
+        self.unreachable = 0
+        """Dials that failed since one went well."""
+        self.rest_until = 0.0
+        """Until then it is not dialled; on the monotonic clock."""
+        self.why = ""
+        """What the last dial that failed said."""
+        host, _, port = endpoint.addr.rpartition(":")
+        self.host = host.removeprefix("[").removesuffix("]")
+        self.port = int(port)
+        self.stats = EndpointStats(service.name, endpoint)
+        self.connect_seconds = service.connect_timeout_seconds
+        self.idle_seconds = min(service.idle_timeout_seconds, IDLE_LIMIT_SECONDS)
+        """How long a connection may wait for its next request."""
+        self.counts: dict[tuple[str, bool], Counts] = {}
+        """Windows' counts by interface and encryption: a lookup saved on each request."""
+        self.pools: dict[str, MemberPool] = {}
+        """By protocol."""
+        self.protocol = _spoken(service)
+        self.retired = False
+        """No longer in force: connections in use close when their request is over."""
+
+    def update(self, service: Service, endpoint: Endpoint) -> None:
+        """The same instance with another group, weight or patience."""
+        self.connect_seconds = service.connect_timeout_seconds
+        self.idle_seconds = min(service.idle_timeout_seconds, IDLE_LIMIT_SECONDS)
+        self.protocol = _spoken(service)
+        if endpoint != self.endpoint:
+            self.endpoint = self.stats.endpoint = endpoint
+            self.counts = {}
+
+    def not_reached(self, now: float, why: str) -> None:
+        """A dial failed: leave it alone for a while, twice as long each time. Other endpoints serve
+        meanwhile, and whoever refuses connections is not asked for one by each request."""
+        self.why = why
+        self.rest_until = now + min(
+            REST_LIMIT_SECONDS, REST_SECONDS * 2 ** min(self.unreachable, 9)
+        )
+        self.unreachable += 1
+
+    def reached(self) -> None:
+        """A dial went well."""
+        self.unreachable = 0
+        self.rest_until = 0.0
+        self.why = ""
+
+    def retire(self) -> None:
+        """Leave force: what is idle closes now, what is in use when it is done."""
+        self.retired = True
+        for pool in self.pools.values():
+            pool.close_ready()
+
+    @property
+    def opened(self) -> int:
+        """Connections open or being opened."""
+        return sum(pool.opened for pool in self.pools.values())
+
+    @property
+    def idle(self) -> int:
+        """Connections with room for a request."""
+        return sum(len(pool.ready) for pool in self.pools.values())
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a connection."""
+        return sum(len(pool.waiting) for pool in self.pools.values())
+
+
+def _spoken(service: Service) -> str:
+    """What is spoken to the service's endpoints; empty means what the caller speaks."""
+    return "" if service.protocol == "auto" else service.protocol
