@@ -1,7 +1,8 @@
-"""One JSON line per request, with Envoy's field names; lines wait for the tick to be written.
+"""One JSON line per request; lines wait for the tick to be written.
 
 A line is made when its request ends and not later in bulk: a burst of them would hold up whoever is
-being served then. Only the writing happens elsewhere.
+being served then. Only the writing happens elsewhere, to a file that is opened by its name each
+time: who renames it (rotation) finds no more lines in it, and needs to tell nobody.
 """
 
 from __future__ import annotations
@@ -9,15 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from proxy.aio import spawn
 from proxy.errors import Refusal
+from proxy.log_lines import Lines, Session
 from proxy.settings import InvalidSettings
 
 if TYPE_CHECKING:
@@ -25,32 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-USER_AGENT = b"\r\nuser-agent:"
-REQUEST_ID = b"\r\nx-request-id:"
-LINES_LIMIT = 20_000
-"""Lines kept while the disk is slow; more are dropped and counted."""
-
-
-class Line(msgspec.Struct, gc=False):
-    """A finished request as it is written."""
-
-    start_time: str
-    listener: str
-    method: str | None
-    path: str | None
-    protocol: str | None
-    response_code: int
-    response_flags: str
-    bytes_received: int
-    bytes_sent: int
-    duration: int
-    upstream_host: str | None
-    upstream_cluster: str | None
-    upstream_request_attempt_count: int
-    authority: str | None
-    user_agent: str | None
-    x_request_id: str | None
-    trace_id: str | None
+WAITING_LIMIT = 8 * 1024 * 1024
+"""Bytes of lines kept while the disk is slow; more lines are dropped and counted."""
 
 
 class AccessLog:
@@ -58,29 +33,33 @@ class AccessLog:
 
     def __init__(self, place: str, listener: str) -> None:
         self._place = place
-        self._listener = listener
-        self._lines: list[bytes] = []
+        self._lines = Lines(listener)
+        self._waiting = bytearray()
+        """Whole lines in one piece: a line is copied once and leaves no object behind."""
         self.dropped = 0
         """Lines that could not be kept or written."""
+        self.written_bytes = 0
         self._failing = False
         self._writing: asyncio.Task[None] | None = None
-        self._second = 0
-        self._prefix = ""
-        self._encoder = msgspec.json.Encoder()
 
     def add(self, exchange: Exchange, seconds: float) -> None:
-        """Remember a finished request."""
-        if len(self._lines) < LINES_LIMIT:
-            self._lines.append(
-                self._encoder.encode(self._line(exchange, time() - seconds, seconds))
-            )
+        """Remember a request that has just ended and took `seconds`."""
+        if len(self._waiting) < WAITING_LIMIT:
+            self._waiting += self._lines.of_exchange(exchange, time() - seconds, seconds)
+        else:
+            self.dropped += 1
+
+    def add_session(self, session: Session, seconds: float) -> None:
+        """Remember a session that has just ended and took `seconds`."""
+        if len(self._waiting) < WAITING_LIMIT:
+            self._waiting += self._lines.of_session(session, time() - seconds, seconds)
         else:
             self.dropped += 1
 
     def add_unread(self, refusal: Refusal) -> None:
         """Remember bytes that were no request."""
-        if len(self._lines) < LINES_LIMIT:
-            self._lines.append(self._encoder.encode(self._unread_line(refusal)))
+        if len(self._waiting) < WAITING_LIMIT:
+            self._waiting += self._lines.of_refusal(refusal, time())
         else:
             self.dropped += 1
 
@@ -96,70 +75,31 @@ class AccessLog:
 
     def write_soon(self) -> None:
         """Begin to write what is waiting, unless the disk still has to take what was before."""
-        if self._lines and (self._writing is None or self._writing.done()):
+        if self._waiting and (self._writing is None or self._writing.done()):
             self._writing = spawn(self.flush(), name="write the access log")
 
     async def flush(self) -> None:
         """Write what is waiting; a full disk costs lines, never traffic."""
-        lines, self._lines = self._lines, []
-        if not lines:
+        text, self._waiting = self._waiting, bytearray()
+        if not text:
             return
         try:
-            await asyncio.to_thread(self._write, lines)
+            await asyncio.to_thread(self._append, text)
         except OSError as error:
-            self.dropped += len(lines)
+            self.dropped += text.count(b"\n")
             if not self._failing:
                 logger.warning("the access log loses lines: %s", error)
             self._failing = True
         else:
+            self.written_bytes += len(text)
             self._failing = False
 
-    def _write(self, lines: list[bytes]) -> None:
-        self._append(b"\n".join(lines) + b"\n")
-
-    def _append(self, text: bytes) -> None:
+    def _append(self, text: bytes | bytearray) -> None:
         if self._place == "-":
             sys.stdout.buffer.write(text)
             sys.stdout.buffer.flush()
         else:
-            with Path(self._place).open("ab") as file:
-                file.write(text)
-
-    def _line(self, exchange: Exchange, began: float, seconds: float) -> Line:
-        request, member, choice = exchange.request, exchange.member, exchange.choice
-        return Line(
-            self._clock(began),
-            self._listener,
-            request.method.decode(),
-            request.target.decode(),
-            "HTTP/1.1" if request.minor else "HTTP/1.0",
-            exchange.status,
-            exchange.flag or "-",
-            exchange.bytes_in,
-            exchange.bytes_out,
-            round(seconds * 1000),
-            member.endpoint.addr if member else None,
-            choice.target.service.name if choice else None,
-            exchange.attempts,
-            _text(request.host),
-            _text(request.after(USER_AGENT)),
-            _text(request.after(REQUEST_ID)),
-            exchange.trace_id.decode("latin-1") or None,
-        )
-
-    def _unread_line(self, refusal: Refusal) -> Line:
-        return Line(
-            self._clock(time()), self._listener, None, None, None, refusal.status, refusal.flag,
-            0, 0, 0, None, None, 0, None, None, None, None,
-        )  # fmt: skip
-
-    def _clock(self, at: float) -> str:
-        second = int(at)
-        if second != self._second:
-            self._second = second
-            self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-        return f"{self._prefix}{int((at - second) * 1000):03d}Z"
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")
+            with Path(self._place).open("ab", buffering=0) as file:
+                view = memoryview(text)
+                while view:
+                    view = view[file.write(view) :]

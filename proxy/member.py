@@ -83,8 +83,8 @@ class Member:
     """An endpoint in force: its counters and its pool, kept while its id and address stay."""
 
     __slots__ = (
-        "connect_seconds", "counts", "endpoint", "host", "idle_seconds", "new_since", "pools",
-        "port", "protocol", "rest_until", "retired", "stats", "unreachable", "why",
+        "connect_seconds", "counts", "endpoint", "host", "idle_seconds", "named", "new_since",
+        "pools", "port", "protocol", "rest_until", "retired", "stats", "unreachable", "why",
     )  # fmt: skip
 
     def __init__(self, service: Service, endpoint: Endpoint, new_since: float = 0.0) -> None:
@@ -106,6 +106,8 @@ class Member:
         """How long a connection may wait for its next request."""
         self.counts: dict[tuple[str, bool], Counts] = {}
         """Windows' counts by interface and encryption: a lookup saved on each request."""
+        self.named = b""
+        """Address and service as the access log writes them, once it has."""
         self.pools: dict[str, MemberPool] = {}
         """By protocol."""
         self.protocol = _spoken(service)
