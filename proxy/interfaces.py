@@ -22,20 +22,20 @@ class Interfaces:
         self._names = sorted(names, key=lambda name: (len(_VARIABLE.findall(name)), name))
         shapes = (f"({_shape(name)})" for name in self._names)
         self._match = re.compile("|".join(shapes).encode()).fullmatch if names else None
-        self._cache: dict[bytes, str] = {}
+        self._cache: dict[tuple[bytes, bytes], str] = {}
 
     def name_of(self, method: bytes, path: bytes) -> str:
         """The interface's name, or OTHER."""
         if self._match is None:
             return OTHER
-        call = b"%b %b" % (method, path)
-        name = self._cache.get(call)
-        if name is None:
-            found = self._match(call)
-            name = self._names[found.lastindex - 1] if found and found.lastindex else OTHER
-            if len(self._cache) >= CACHE_LIMIT:
-                self._cache.clear()
-            self._cache[call] = name
+        return self._cache.get((method, path)) or self._found(method, path)
+
+    def _found(self, method: bytes, path: bytes) -> str:
+        found = self._match(b"%b %b" % (method, path)) if self._match else None
+        name = self._names[found.lastindex - 1] if found and found.lastindex else OTHER
+        if len(self._cache) >= CACHE_LIMIT:
+            self._cache.clear()
+        self._cache[method, path] = name
         return name
 
 

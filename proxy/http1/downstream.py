@@ -28,6 +28,7 @@ from proxy.http1.heads import (
     plain_bytes,
     refusal_bytes,
     response_bytes,
+    sole_request,
 )
 from proxy.listener import Listener
 from proxy.relay import Exchange
@@ -120,16 +121,20 @@ class Downstream(asyncio.Protocol):
             data = self._buffer + data
         if data[0] == CR and data[:2] == b"\r\n" and not self._searched:
             data = data[2:]
-        end = data.find(b"\r\n\r\n", self._searched) + 4
         try:
-            if end < 4 or end > HEAD_LIMIT:
-                self._head_incomplete(data)
-                return
-            request = parse_request(data if end == len(data) else data[:end])
+            request = sole_request(data) if data[-4:] == b"\r\n\r\n" else None
+            if request is not None:
+                self._buffer = b""
+            else:
+                end = data.find(b"\r\n\r\n", self._searched) + 4
+                if end < 4 or end > HEAD_LIMIT:
+                    self._head_incomplete(data)
+                    return
+                request = parse_request(data[:end])
+                self._buffer = data[end:]
         except BadMessage as error:
             self._refuse(error)
             return
-        self._buffer = data[end:]
         self._searched = 0
         self._phase = ANSWERING
         self._request = request

@@ -363,6 +363,13 @@ def parse_request(head: bytes) -> Request:
     return Request(head, found)
 
 
+def sole_request(data: bytes) -> Request | None:
+    """Read what is exactly one head and nothing else, as most of what callers send is: the search
+    for its end is saved. None means that it has to be looked at in parts; raises BadMessage."""
+    found = _REQUEST(data) if len(data) <= HEAD_LIMIT else None
+    return Request(data, found) if found else None
+
+
 def parse_response(head: bytes) -> Response:
     """Read a whole head, up to and with its empty line; raises BadMessage.
 
