@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import subprocess
 import sys
@@ -13,10 +14,11 @@ from pathlib import Path
 from meshconsole.demo.launch import launched
 from meshconsole.drill.stage import Stage
 from tests.bench import running
+from tests.bench.dataplane.contenders.installed import PEERS
+from tests.bench.dataplane.part import KEYS, Options, proxies
 from tests.bench.pages import pages
-from tests.bench.proxies import proxies
 from tests.bench.startup import first, later
-from tests.bench.table import Figure, table
+from tests.bench.table import Figure, markdown, table, values
 
 
 def demo() -> list[Figure]:
@@ -57,26 +59,53 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "demo": demo,
     "pages": pages,
     "sidecars": sidecars,
-    "proxies": proxies,
 }
 USUAL = ("start", "demo", "pages", "sidecars", "proxies")
 
 
 def main() -> None:
     """Measure the parts that were named, or all but the first start, which installs packages."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", default=USUAL, help=f"of {', '.join(PARTS)}")
-    chosen = parser.parse_args().parts
+    parser = _parser()
+    given = parser.parse_args()
+    parts = PARTS | {"proxies": functools.partial(proxies, _options(given))}
     figures: list[Figure] = []
-    for name in chosen:
-        if name not in PARTS:
-            parser.error(f"{name!r} is not one of {', '.join(PARTS)}")
-        measured = PARTS[name]()
+    for name in given.parts:
+        if name not in parts:
+            parser.error(f"{name!r} is not one of {', '.join(parts)}")
+    for name in given.parts:
+        measured = parts[name]()
         figures += measured
         print(table(measured), flush=True)
-    short = [figure.name for figure in figures if not figure.ok]
-    values = {figure.name.strip(): round(figure.value, 3) for figure in figures}
-    print(json.dumps({"bench": list(chosen), "short": short, "figures": values}))
+    if given.markdown:
+        print(markdown(figures))
+    short = [figure.name.strip() for figure in figures if not figure.ok]
+    print(json.dumps({"bench": list(given.parts), "short": short, "figures": values(figures)}))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", default=USUAL, help=f"of {', '.join(PARTS)}, proxies")
+    parser.add_argument("--markdown", action="store_true", help="print a table for a page too")
+    beside = parser.add_argument_group("the part proxies")
+    beside.add_argument("--cases", default=",".join(KEYS), help=f"of {','.join(KEYS)}")
+    beside.add_argument("--peers", default=",".join(PEERS), help=f"of {','.join(PEERS)}")
+    beside.add_argument("--rounds", type=int, default=3)
+    beside.add_argument("--seconds", type=int, default=3, help="of each run")
+    return parser
+
+
+def _options(given: argparse.Namespace) -> Options:
+    chosen = {name: tuple(getattr(given, name).split(",")) for name in ("cases", "peers")}
+    for name, known in (("cases", KEYS), ("peers", PEERS)):
+        strange = [each for each in chosen[name] if each and each not in known]
+        if strange:
+            raise SystemExit(f"--{name}: {strange[0]!r} is not one of {', '.join(known)}")
+    return Options(
+        cases=tuple(filter(None, chosen["cases"])),
+        peers=tuple(filter(None, chosen["peers"])),
+        rounds=given.rounds,
+        seconds=given.seconds,
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The proxies that are measured: how each is configured for a role, and where it is found."""
