@@ -39,7 +39,8 @@ def _raise_file_limit() -> None:
 
 
 async def _run(settings: Settings) -> int:
-    return await Process(settings).run()
+    command = [sys.executable, *sys.orig_argv[1:]]
+    return await Process(settings, command).run()
 
 
 if __name__ == "__main__":

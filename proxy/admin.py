@@ -8,6 +8,7 @@ somebody else points here), is refused.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, cast
 
@@ -15,8 +16,8 @@ import msgspec
 
 from proxy.errors import BadMessage, Refusal
 from proxy.http1.heads import HEAD_LIMIT, REASONS, Request, parse_request, refusal_bytes
-from proxy.server import cannot_listen
-from proxy.settings import HostPort, InvalidSettings, is_loopback
+from proxy.settings import HostPort, is_loopback
+from proxy.sockets import Sockets
 
 CONNECTIONS_LIMIT = 64
 PATIENCE_SECONDS = 10.0
@@ -58,22 +59,26 @@ class Admin:
     def __init__(self, doors: Doors) -> None:
         self.doors = doors
         self.open_connections = 0
-        self._server: asyncio.Server | None = None
+        self._sockets: tuple[socket.socket, ...] = ()
+        self._accepting: list[asyncio.Server] = []
 
-    async def open(self, place: HostPort) -> None:
-        """Listen; raises InvalidSettings when the port cannot be had."""
+    async def open(self, place: HostPort, sockets: Sockets) -> None:
+        """Listen, by sockets that `sockets` keeps; raises InvalidSettings when the port cannot be
+        had."""
+        self._sockets = await sockets.of("--admin", place, copies=1)
+
+    async def accept(self) -> None:
+        """Answer who asks."""
         loop = asyncio.get_running_loop()
-        try:
-            self._server = await loop.create_server(
-                lambda: _Visitor(self), place.host, place.port, reuse_address=True
-            )
-        except OSError as error:
-            raise InvalidSettings(cannot_listen("--admin", place, error)) from None
+        for one in self._sockets:
+            server = await loop.create_server(lambda: _Visitor(self), sock=one.dup())
+            self._accepting.append(server)
 
     def close(self) -> None:
         """Stop listening."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._accepting:
+            server.close()
+        self._accepting = []
 
     def answer(self, request: Request) -> Page:
         """The page asked for; raises Refusal."""

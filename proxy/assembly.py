@@ -5,23 +5,28 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from time import monotonic
-from typing import Protocol
 
 from proxy import aio
 from proxy.access_log import AccessLog
 from proxy.admin import Admin
 from proxy.contract.session import Gauges
 from proxy.contract.snapshot import Endpoint, Service
+from proxy.control import Alone, Control
 from proxy.current import Choice, Current, Member, Target
+from proxy.errors import Refusal
+from proxy.handover.passage import Passage
 from proxy.listener import Listener, Routing, Unheard
+from proxy.notify import READY, STOPPING, main_process, notify
 from proxy.pages import Pages
 from proxy.pools import Pools
 from proxy.server import Server
 from proxy.settings import HostPort, InvalidSettings, MeshSettings, Settings, StandaloneSettings
 from proxy.snapshot_file import InvalidSnapshot, SnapshotFile
+from proxy.sockets import Sockets
 from proxy.steering.router import FixedRouter, Router
 from proxy.windows import Windows
 
@@ -31,46 +36,10 @@ FAREWELL_SECONDS = 0.5
 """After unpublishing, callers need a moment to hear of it; until then they are still accepted."""
 
 
-class Control(Protocol):
-    """Who tells this process what to do: the agent of a mesh, or nobody."""
-
-    @property
-    def ready(self) -> bool:
-        """Is there something to serve by?"""
-
-    async def run(self) -> None:
-        """Until it is told to leave."""
-
-    async def leave(self) -> None:
-        """Tell the console that this instance goes."""
-
-    def status(self) -> dict[str, object]:
-        """For the admin page."""
-
-
-class Alone:
-    """A stand-alone proxy is told everything on its command line, or by a file named there."""
-
-    ready = True
-
-    def __init__(self, file: SnapshotFile | None = None) -> None:
-        self._file = file
-
-    async def run(self) -> None:
-        """Nothing to do."""
-
-    async def leave(self) -> None:
-        """Nobody to tell."""
-
-    def status(self) -> dict[str, object]:
-        """What became of the file."""
-        return self._file.status() if self._file else {}
-
-
 class Process:
     """A running proxy: its doors, what it holds, and who tells it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, command: Sequence[str] = ()) -> None:
         self.settings = settings
         self.current = (
             Current(settings.unit, settings.instance)
@@ -78,36 +47,53 @@ class Process:
             else Current()
         )
         self.windows = Windows()
-        self.server = Server(settings.limits)
+        self.server = Server(settings.limits, accepting=False)
         self.control: Control = Alone()
         self.began = monotonic()
         self._stop = asyncio.Event()
+        self._now = asyncio.Event()
+        self._told = False
         self.file: SnapshotFile | None = None
         """Where a stand-alone proxy's snapshot comes from, if from a file."""
         self._admin = Admin(Pages(self).doors())
+        self.passage = Passage(self, settings.handover, command)
 
     async def run(self) -> int:
-        """Serve until SIGTERM, SIGINT or /drain; the exit status."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        """Serve until SIGTERM, SIGINT, /drain or a handover; the exit status."""
+        self._heed_signals()
+        self.server.sockets = Sockets(await self.passage.begin())
         if isinstance(self.settings, MeshSettings):
             await self._open_mesh(self.settings)
         else:
             await self._open_alone(self.settings)
         if self.settings.admin is not None:
-            await self._admin.open(self.settings.admin)
-        for listener in self.server.listeners:
-            logger.info("%s is open", listener.name)
+            await self._admin.open(self.settings.admin, self.sockets)
         gc.collect()
         gc.freeze()
         clock = aio.spawn(self.server.keep_time(), name="keep time")
-        control = aio.spawn(self.control.run(), name="control")
+        control = await self._begin()
         await self._stop.wait()
-        await self._end()
+        status = await self._end()
         await aio.cancelled(control)
         await aio.cancelled(clock)
-        return 0
+        return status
+
+    async def _begin(self) -> asyncio.Task[None]:
+        """Everything is open: take over if there is somebody to take over from, then accept."""
+        self.control.begin(await self.passage.claim())
+        await self.server.accept()
+        await self._admin.accept()
+        await self.passage.settle()
+        for listener in self.server.listeners:
+            logger.info("%s is open", listener.name)
+        notify(READY, main_process(os.getpid()))
+        return aio.spawn(self.control.run(), name="control")
+
+    def _heed_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._told_to_stop)
+        loop.add_signal_handler(signal.SIGUSR2, self._told_to_upgrade)
 
     async def _open_alone(self, settings: StandaloneSettings) -> None:
         tls_in = tls_out = None
@@ -151,7 +137,7 @@ class Process:
 
         detector = Detector()
         agent = Agent(settings, self.current, self.windows, detector, gauges=self._gauges)
-        agent.restore()
+        agent.restore(self.passage.offered)
         self.control = agent
         own = fixed(
             settings.app,
@@ -195,14 +181,42 @@ class Process:
             plain += len(listener.callers) - encrypted + (0 if listener.pools.tls else upstreams)
         return Gauges(plain_conns=plain, tls_conns=tls)
 
-    async def _end(self) -> None:
-        """Leave so that no request notices: unpublish, announce, drain."""
+    # the end
+
+    async def _end(self) -> int:
+        """Leave so that no request notices, or at once when told a second time."""
+        leaving = aio.spawn(self._leave(), name="leave")
+        hurried = aio.spawn(self._now.wait(), name="told to stop again")
+        await asyncio.wait({leaving, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        if leaving.done():
+            await aio.cancelled(hurried)
+            return 0
+        logger.warning("told to stop again: what is under way is cut off")
+        await aio.cancelled(leaving)
+        self.server.cut_off()
+        return 1
+
+    async def _leave(self) -> None:
+        """Not ready, unpublish, announce, accept nobody new, drain, and keep what was seen.
+
+        After a handover there is nothing to unpublish, and the queues are somebody else's.
+        """
         logger.info("draining")
-        self.server.start_draining()
-        if not isinstance(self.control, Alone):
+        self.server.draining = True
+        if self.passage.heir is not None:
+            self.control.pass_on(self.passage.pass_on)
+            self.server.stop_accepting()
+            self._admin.close()
+            cut = await self.server.drain(self.settings.limits.handover_seconds)
+        else:
+            notify(STOPPING)
             await self.control.leave()
-            await asyncio.sleep(FAREWELL_SECONDS)
-        cut = await self.server.drain()
+            self.server.start_draining()
+            if not isinstance(self.control, Alone):
+                await asyncio.sleep(FAREWELL_SECONDS)
+            cut = await self.server.drain()
+        await self.control.retire()
+        await self.passage.close()
         self._admin.close()
         if cut:
             logger.warning("%d connections were cut off after the drain", cut)
@@ -210,6 +224,32 @@ class Process:
     def stop(self) -> None:
         """Begin to leave."""
         self._stop.set()
+
+    def handed_over(self) -> None:
+        """Another process accepts now."""
+        self._stop.set()
+
+    @property
+    def sockets(self) -> Sockets:
+        """What this process listens on."""
+        return self.server.sockets
+
+    @property
+    def draining(self) -> bool:
+        """Does it end?"""
+        return self._stop.is_set()
+
+    def _told_to_stop(self) -> None:
+        if self._told:
+            self._now.set()
+        self._told = True
+        self._stop.set()
+
+    def _told_to_upgrade(self) -> None:
+        try:
+            self.passage.upgrade()
+        except Refusal as refusal:
+            logger.warning("%s", refusal.sentence)
 
 
 def fixed(

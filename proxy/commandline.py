@@ -60,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     both = parser.add_argument_group("both")
     both.add_argument("--admin", metavar="H:P", help="loopback only: /livez /stats /metrics ...")
     both.add_argument("--access-log", metavar="FILE", help="JSON lines; - is standard output")
+    both.add_argument(
+        "--handover",
+        metavar="PATH",
+        type=Path,
+        help="a Unix socket: take the listening sockets over from the process that waits there, "
+        "then wait for the next; SIGUSR2 and POST /upgrade start it",
+    )
     mesh = parser.add_argument_group("sidecar of a mesh")
     mesh.add_argument("--console", metavar="wss://H:P[,...]", help="the discovery shards")
     mesh.add_argument("--enrol", metavar="wss://H:P[,...]", help="the enrolment doors")
@@ -101,6 +108,7 @@ def _standalone(given: argparse.Namespace) -> StandaloneSettings:
         protocol=given.protocol,
         admin=_admin(given.admin),
         access_log=given.access_log,
+        handover=given.handover,
     )
 
 
@@ -136,6 +144,7 @@ def _mesh(given: argparse.Namespace) -> MeshSettings:
         state_dir=given.state_dir,
         interfaces=tuple(given.interface),
         access_log=given.access_log,
+        handover=given.handover,
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from proxy.configuration import Held, Refusal, applied
+from proxy.configuration import Held, Refusal, applied, whole
+from proxy.contract import codec
 from proxy.contract.session import Ack, Gauges, Have, Nack, Push
 from proxy.current import Current
 from proxy.store import SnapshotStore
@@ -27,11 +28,35 @@ class Intake:
         self.held: Held | None = None
         self.error = ""
         """Why the last push was refused; empty when it was not."""
+        self.keeps = True
+        """Does this process keep the snapshot on disk? Not once another one does."""
 
     @property
     def have(self) -> Have | None:
         """What to tell the console on hello."""
         return None if self.held is None else Have(self.held.v, self.held.digest)
+
+    def whole(self) -> bytes:
+        """What is in force as a whole push; empty for nothing."""
+        return b"" if self.held is None else codec.encode(whole(self.held))
+
+    def adopt(self, said: bytes) -> None:
+        """Put what another process had in force in force here, if it is newer."""
+        try:
+            push = codec.decode_from_console(said)
+        except codec.InvalidFrame as error:
+            logger.warning("The snapshot that was passed on is left aside: %s", error)
+            return
+        found = applied(push, self.held) if isinstance(push, Push) else None
+        if isinstance(found, Held):
+            self._put_in_force(found)
+            logger.info("Serving revision %d as before.", found.v)
+
+    def keep(self) -> None:
+        """Write what is in force to disk soon."""
+        self.keeps = True
+        if self.held is not None:
+            self._writer.put(self.held)
 
     def restore(self) -> None:
         """Put the snapshot on disk in force, if there is one and nothing newer."""
@@ -54,7 +79,8 @@ class Intake:
                 msg=found.msg,
             )
         self._put_in_force(found)
-        self._writer.put(found)
+        if self.keeps:
+            self._writer.put(found)
         self.error = ""
         return Ack(
             nonce=push.nonce,

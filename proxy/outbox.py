@@ -84,6 +84,27 @@ class Outbox:
         """Every event without a receipt, oldest first."""
         return [event for report in self._waiting for event in report.events]
 
+    @property
+    def unanswered(self) -> bool:
+        """Was a report sent that has no receipt yet?"""
+        return bool(self._waiting) and self._waiting[0].seq <= self._sent
+
+    def unsaid(self) -> tuple[Report, ...]:
+        """What another process may still say: reports that were not sent, whole, and of those that
+        were sent without a receipt the events, which name themselves; their windows would be
+        counted twice."""
+        said = [
+            Report(
+                seq=report.seq,
+                window_start=report.window_start,
+                window_end=report.window_end,
+                up=report.up if report.seq > self._sent else [],
+                events=report.events,
+            )
+            for report in self._waiting
+        ]
+        return tuple(report for report in said if report.up or report.events)
+
     def _merged(self, start: float, end: float, windows: Sequence[EdgeWindow]) -> bool:
         last = self._waiting[-1] if self._waiting else None
         if last is None or last.seq <= self._sent or not last.up:

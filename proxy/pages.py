@@ -34,6 +34,7 @@ class Pages:
             b"/config": Door(b"GET", self._config),
             b"/reload": Door(b"POST", self._reload),
             b"/drain": Door(b"POST", self._drain),
+            b"/upgrade": Door(b"POST", self._upgrade),
         }
 
     def _ready(self) -> Page:
@@ -50,6 +51,7 @@ class Pages:
                 "up_seconds": round(monotonic() - process.began, 1),
                 "draining": process.server.draining,
                 "control": process.control.status(),
+                "handover": process.passage.status(),
                 "revision": process.current.v,
                 "digest": process.current.digest,
                 "listeners": {
@@ -96,6 +98,9 @@ class Pages:
             return json_page({"changed": False, "revision": kept, "faults": error.faults}, 422)
         current = process.current
         return json_page({"changed": changed, "revision": current.v, "digest": current.digest})
+
+    def _upgrade(self) -> Page:
+        return json_page({"upgrading": True, "pid": self._process.passage.upgrade()}, 202)
 
     def _drain(self) -> Page:
         asyncio.get_running_loop().call_soon(self._process.stop)

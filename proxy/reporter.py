@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from proxy.contract.reports import AnomalyReport
+from proxy.contract.session import Report
 from proxy.current import Current
 from proxy.healing.detector import Detector
 from proxy.outbox import Outbox
@@ -45,6 +46,10 @@ class Reporter:
         self._woken = asyncio.Event()
         self.fresh = asyncio.Event()
         """Set when there is something new to send."""
+        self.receipted = asyncio.Event()
+        """Set when a receipt has come."""
+        self.heir: Callable[[Report], None] | None = None
+        """Takes what is seen from now on: another process reports, and keeps events on disk."""
         detector.wake = self._woken.set
 
     def restore(self) -> None:
@@ -86,6 +91,7 @@ class Reporter:
     def received(self, seq: int) -> None:
         """The console keeps reports up to `seq`."""
         self._outbox.receipt(seq)
+        self.receipted.set()
         self._keep()
 
     async def settled(self, timeout: float) -> None:
@@ -98,12 +104,28 @@ class Reporter:
         events = self._detector.tick(table.endpoint_stats(), end, table.digest)
         if not windows and not events:
             return
+        if self.heir is not None:
+            self.heir(
+                Report(
+                    seq=0, window_start=min(start, end), window_end=end, up=windows, events=events
+                )
+            )
+            return
         self._outbox.add(min(start, end), end, windows, events)
         if events:
             self._keep()
         self.fresh.set()
 
+    def adopt(self, report: Report) -> None:
+        """Report what another process has seen."""
+        self._outbox.add(report.window_start, report.window_end, report.up, report.events)
+        if report.events:
+            self._keep()
+        self.fresh.set()
+
     def _keep(self) -> None:
+        if self.heir is not None:
+            return
         events = self._outbox.events()
         if events or self._had_events:
             self._had_events = bool(events)

@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
+import socket
 import ssl
-from collections.abc import Collection
 from time import monotonic
 
+import msgspec
+
 from proxy.doors import factory
-from proxy.listener import CallerConnection, Listener
-from proxy.settings import HostPort, InvalidSettings, Limits
+from proxy.listener import Listener
+from proxy.settings import HostPort, Limits
+from proxy.sockets import BACKLOG, Sockets, emptied
 
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.2
 """How late a deadline may be noticed: one sweep costs less than a timer per connection."""
-BACKLOG = 4096
+
+
+class Opening(msgspec.Struct):
+    """A listener, the sockets it accepts from, and what accepts."""
+
+    listener: Listener
+    sockets: tuple[socket.socket, ...]
+    tls: ssl.SSLContext | None
+    accepting: list[asyncio.Server]
 
 
 class Server:
     """The listeners of one process and their common clock."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self, limits: Limits, sockets: Sockets | None = None, *, accepting: bool = True
+    ) -> None:
         self._limits = limits
-        self._bound: list[tuple[Listener, asyncio.Server]] = []
+        self.sockets = sockets or Sockets()
+        self.accepting = accepting
+        """Whoever takes over from another process opens its doors first and accepts later."""
+        self._openings: list[Opening] = []
         self.draining = False
         self.late_seconds = 0.0
         """How late the last tick came: what the event loop makes everyone wait."""
@@ -34,31 +49,58 @@ class Server:
     @property
     def listeners(self) -> list[Listener]:
         """Every door, in the order they were opened."""
-        return [listener for listener, _ in self._bound]
+        return [opening.listener for opening in self._openings]
 
     @property
     def ports(self) -> list[int]:
         """Where they listen; asked for port 0, the kernel chose."""
-        return [bound.sockets[0].getsockname()[1] for _, bound in self._bound]
+        return [int(opening.sockets[0].getsockname()[1]) for opening in self._openings]
 
     async def open(
         self, listener: Listener, place: HostPort, tls: ssl.SSLContext | None = None
     ) -> None:
-        """Accept connections at `place`; raises InvalidSettings when it cannot be had."""
+        """Listen at `place`, or where somebody listened before; raises InvalidSettings when the
+        place cannot be had."""
+        sockets = await self.sockets.of(listener.name, place)
+        opening = Opening(listener, sockets, tls, [])
+        self._openings.append(opening)
+        if self.accepting:
+            await self._accept(opening)
+
+    async def accept(self) -> None:
+        """Accept connections at every door."""
+        self.accepting = True
+        for opening in self._openings:
+            await self._accept(opening)
+
+    def stop_accepting(self) -> None:
+        """Leave the queues to whoever else has the sockets; without such a process they are lost,
+        and new callers are refused by the kernel."""
+        self.accepting = False
+        for opening in self._openings:
+            for server in opening.accepting:
+                server.close()
+            opening.accepting = []
+        self.sockets.close()
+
+    def cut_off(self) -> int:
+        """End what outlived the drain; how much it was."""
+        callers = [caller for listener in self.listeners for caller in listener.callers]
+        for caller in callers:
+            caller.abort()
+        return len(callers)
+
+    async def _accept(self, opening: Opening) -> None:
         loop = asyncio.get_running_loop()
-        try:
+        for one in opening.sockets:
             server = await loop.create_server(
-                factory(listener),
-                place.host,
-                place.port,
-                ssl=tls,
+                factory(opening.listener),
+                sock=one.dup(),
+                ssl=opening.tls,
                 backlog=BACKLOG,
-                reuse_address=True,
-                ssl_handshake_timeout=self._limits.head_seconds if tls else None,
+                ssl_handshake_timeout=self._limits.head_seconds if opening.tls else None,
             )
-        except OSError as error:
-            raise InvalidSettings(cannot_listen(listener.name, place, error)) from None
-        self._bound.append((listener, server))
+            opening.accepting.append(server)
 
     async def keep_time(self) -> None:
         """Sweep deadlines and write logs, until cancelled."""
@@ -68,7 +110,7 @@ class Server:
             now = monotonic()
             self.late_seconds = now - due
             due = now + TICK_SECONDS
-            for listener, _ in self._bound:
+            for listener in self.listeners:
                 try:
                     _tick(listener, now)
                 except Exception:
@@ -77,21 +119,23 @@ class Server:
     def start_draining(self) -> None:
         """From now on every answer says that its connection ends."""
         self.draining = True
-        for listener, _ in self._bound:
+        for listener in self.listeners:
             listener.draining = True
 
-    async def drain(self) -> int:
-        """Accept nothing new and wait, bounded, for what is under way; how much was cut off."""
+    async def drain(self, seconds: float | None = None) -> int:
+        """Accept who waits and then nobody, and wait, bounded, for what is under way; how much was
+        cut off."""
         self.start_draining()
-        for _, server in self._bound:
-            server.close()
+        if self.accepting:
+            waiting = [one for opening in self._openings for one in opening.sockets]
+            await emptied(waiting)
+            self.stop_accepting()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._limits.drain_seconds):
-                for listener, _ in self._bound:
+            async with asyncio.timeout(self._limits.drain_seconds if seconds is None else seconds):
+                for listener in self.listeners:
                     await listener.when_empty()
-        left = 0
-        for listener, _ in self._bound:
-            left += cut_off(listener.callers)
+        left = self.cut_off()
+        for listener in self.listeners:
             listener.pools.close(listener.members())
             if listener.access_log is not None:
                 await listener.access_log.flush()
@@ -102,21 +146,3 @@ def _tick(listener: Listener, now: float) -> None:
     listener.sweep(now)
     if listener.access_log is not None:
         listener.access_log.write_soon()
-
-
-def cut_off(callers: Collection[CallerConnection]) -> int:
-    """End what outlived the drain."""
-    for caller in list(callers):
-        caller.abort()
-    return len(callers)
-
-
-def cannot_listen(name: str, place: HostPort, error: OSError) -> str:
-    """The sentence for a port that cannot be had."""
-    if error.errno == errno.EADDRINUSE:
-        return f"{place} is taken already: stop what listens there, or give {name} another port."
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{place} is not an address of this machine: give {name} one that is."
-    if error.errno == errno.EACCES:
-        return f"This user may not listen on {place}: give {name} a port above 1023."
-    return f"Cannot listen on {place} for {name}: {error}."

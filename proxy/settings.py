@@ -62,6 +62,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """After a refusal, to read what the caller still sends so that it can read the answer."""
     drain_seconds: float = 10.0
     """From SIGTERM to the end, at most."""
+    handover_seconds: float = 600.0
+    """From a handover to the end of the old process, at most: streams may take their time."""
 
 
 class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +85,8 @@ class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Loopback only; None has no admin."""
     access_log: str | None = None
     """A file to append to, `-` for standard output; None writes none."""
+    handover: Path | None = None
+    """A Unix socket where this process takes over from the one before, and waits for the next."""
     limits: Limits = Limits()
     """What one peer may ask of this process."""
 
@@ -120,6 +124,8 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Own interfaces, `METHOD /path/{variable}`; other requests are counted as `other`."""
     access_log: str | None = None
     """A file to append to, `-` for standard output; None writes none."""
+    handover: Path | None = None
+    """A Unix socket where this process takes over from the one before, and waits for the next."""
     limits: Limits = Limits()
     """What one peer may ask of this process."""
 

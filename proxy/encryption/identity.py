@@ -1,6 +1,7 @@
 """Who this sidecar can prove to be: a key made here, a certificate for it, the roots to trust.
 
-All of it lives in this process's memory and ends with it. The standard library takes a certificate
+All of it lives in this process's memory and ends with it, or goes on in that of the process that
+takes over. The standard library takes a certificate
 and its key from a path only, so they pass through an anonymous memory file that no directory lists
 and that is closed at once.
 """
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from random import Random
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -20,11 +22,13 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    load_pem_private_key,
 )
 from cryptography.x509.oid import NameOID
 
 from proxy.contract.identity import InstanceIdentity, InvalidIdentity, parse_identity
 from proxy.contract.session import Cert
+from proxy.encryption.carried import Carried
 from proxy.encryption.pinning import one_uri
 
 RENEW_AT = 0.5
@@ -90,6 +94,28 @@ class Identity:
 
     def __repr__(self) -> str:
         return f"<Identity {self.who.uri} until {self.ends_at.isoformat()}>"
+
+    @classmethod
+    def of(cls, carried: Carried) -> Identity:
+        """The identity that another process passed on; raises InvalidCertificate."""
+        try:
+            key = load_pem_private_key(carried.key, None)
+            chain = x509.load_pem_x509_certificates(carried.chain)
+            roots = x509.load_pem_x509_certificates(carried.roots)
+            who = parse_identity(one_uri(chain[0]))
+        except (ValueError, TypeError, UnsupportedAlgorithm, InvalidIdentity):
+            raise InvalidCertificate("The identity that was passed on cannot be read.") from None
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise InvalidCertificate("The key that was passed on is of another kind.")
+        return cls(who, key, chain, roots)
+
+    def carried(self) -> Carried:
+        """Everything of it, for the process that takes over; for memory only."""
+        return Carried(
+            key=self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+            chain=_pem(self._chain).encode(),
+            roots=_pem(self._roots).encode(),
+        )
 
     @property
     def begins_at(self) -> datetime:
