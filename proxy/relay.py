@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 """Links tried for one request, at most."""
+BODY_RATE = 512
+"""Bytes a second that a body has to come at until its answer begins, once the patience with the
+request is used up; Apache's figure."""
 REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 TRACEPARENT = b"\r\ntraceparent:"
 UNREACHED = b"UF"
@@ -117,7 +120,7 @@ class Exchange:
             if self.over:
                 return
             self.bytes_in += len(content)
-            self.request_sent = done
+            self.request_sent = done or request.length == TUNNEL
             link.begin(self, request, content, done, trailers)
         else:
             self.request_sent = True
@@ -129,7 +132,10 @@ class Exchange:
         self.request_sent = done
         if self.link is not None:
             self.link.more(content, done, trailers)
-            self.caller.deadline = monotonic() + self.patience
+            patient = monotonic() + self.patience
+            if not done and not self.status:  # so that a trickle does not hold on for ever
+                patient = min(patient, self.caller.deadline + len(content) / BODY_RATE)
+            self.caller.deadline = patient
 
     # what goes wrong before an answer
 
@@ -217,7 +223,7 @@ class Exchange:
         """The head, with the first of the content."""
         status = response.status
         if status >= 500 or response.error is not None:
-            unreached = response.mesh_flag == UNREACHED
+            unreached = response.mesh_flag == UNREACHED and self.listener.side == "out"
             if unreached and done and self._unreached(response):
                 return
             self.error = "connect" if unreached else response.error or "5xx"

@@ -6,7 +6,8 @@ import re
 from abc import ABC, abstractmethod
 
 from proxy.errors import BadMessage
-from proxy.http1.heads import CHUNKED, FIELDS, TUNNEL, UNTIL_CLOSE, trailer_lines
+from proxy.http1.heads import CHUNKED, TUNNEL, UNTIL_CLOSE
+from proxy.http1.lines import FIELDS, trailer_lines
 
 CHUNK_LINE_LIMIT = 300
 """Bytes of a chunk's size line, with the extension that is dropped."""
@@ -137,7 +138,9 @@ class Chunked(Reader):
                 raise BadMessage("The trailer is too long.", 431)
             self._pending = data[at:]
             return -1
-        if end + 4 - at > TRAILER_LIMIT or not _TRAILER(data, at, end + 4):
+        if end + 4 - at > TRAILER_LIMIT:
+            raise BadMessage("The trailer is too long.", 431)
+        if not _TRAILER(data, at, end + 4):
             raise BadMessage("The trailer is malformed.")
         self.trailers = trailer_lines(data[at : end + 2])
         return self._end(data, end + 4)

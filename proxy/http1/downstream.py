@@ -22,7 +22,6 @@ from proxy.http1.heads import (
     UPGRADE,
     Request,
     Response,
-    bare_line_end,
     framing_of,
     parse_request,
     plain_bytes,
@@ -30,6 +29,7 @@ from proxy.http1.heads import (
     response_bytes,
     sole_request,
 )
+from proxy.http1.lines import bare_line_end
 from proxy.listener import Listener
 from proxy.relay import Exchange
 
@@ -50,8 +50,9 @@ class Downstream(asyncio.Protocol):
     """One connection of a caller."""
 
     __slots__ = (
-        "_body", "_buffer", "_chunked", "_exchange", "_held", "_keep_alive", "_listener", "_phase",
-        "_request", "_searched", "deadline", "encrypted", "is_full", "transport",
+        "_blank", "_body", "_buffer", "_chunked", "_exchange", "_held", "_keep_alive", "_listener",
+        "_phase", "_request", "_searched", "_trusted", "deadline", "encrypted", "is_full",
+        "transport",
     )  # fmt: skip
 
     protocol = "http1"
@@ -64,6 +65,9 @@ class Downstream(asyncio.Protocol):
         self._buffer = b""
         self._searched = 0
         """Bytes of the buffer in which no head ends."""
+        self._blank = False
+        """Was an empty line skipped before this head? A second one is not."""
+        self._trusted = False
         self._body: Reader | None = None
         self._exchange: Exchange | None = None
         self._held = 0
@@ -82,6 +86,7 @@ class Downstream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.encrypted = transport.get_extra_info("ssl_object") is not None
+        self._trusted = self.encrypted and self._listener.side == "in"
         self.deadline = monotonic() + self._listener.limits.idle_seconds
         if not self._listener.joined(self):
             self.transport.abort()
@@ -119,10 +124,11 @@ class Downstream(asyncio.Protocol):
     def _read_head(self, data: bytes) -> None:
         if self._buffer:
             data = self._buffer + data
-        if data[0] == CR and data[:2] == b"\r\n" and not self._searched:
+        if data[0] == CR and data[:2] == b"\r\n" and not self._blank:
+            self._blank = True
             data = data[2:]
         try:
-            request = sole_request(data) if data[-4:] == b"\r\n\r\n" else None
+            request = sole_request(data, self._trusted) if data[-4:] == b"\r\n\r\n" else None
             if request is not None:
                 self._buffer = b""
             else:
@@ -130,12 +136,13 @@ class Downstream(asyncio.Protocol):
                 if end < 4 or end > HEAD_LIMIT:
                     self._head_incomplete(data)
                     return
-                request = parse_request(data[:end])
+                request = parse_request(data[:end], self._trusted)
                 self._buffer = data[end:]
         except BadMessage as error:
             self._refuse(error)
             return
         self._searched = 0
+        self._blank = False
         self._phase = ANSWERING
         self._request = request
         if request.length:
@@ -148,18 +155,22 @@ class Downstream(asyncio.Protocol):
             self.deadline = monotonic() + self._listener.limits.head_seconds
         if len(data) > HEAD_LIMIT:
             raise BadMessage(f"The head is longer than {HEAD_LIMIT} bytes.", 431)
-        if bare_line_end(data):
+        if bare_line_end(data, self._searched):
             raise BadMessage("A line of the head ends in a bare CR or LF.")
         self._buffer = data
         self._searched = max(0, len(data) - 3)
 
     def begin_body(self) -> tuple[bytes, bool, bytes]:
         """What there is of the body; more is told as it comes."""
+        if self._request.length == TUNNEL:
+            return (
+                b"",
+                False,
+                b"",
+            )  # what comes before the answer may be meant to pass for a request
         data, self._buffer = self._buffer, b""
         self._phase = READING_BODY
         self._release(_HELD_BY_BUFFER)
-        if self._request.length == TUNNEL:
-            return b"", False, b""  # RFC 6455: nothing may be sent before the answer
         return self._take(data) if data else (b"", False, b"")
 
     def _read_body(self, data: bytes) -> None:
@@ -210,6 +221,7 @@ class Downstream(asyncio.Protocol):
         if response.status == SWITCHING:
             self._keep_alive = False
             self.transport.write(response_bytes(response, UPGRADE) + content)
+            self._begin_tunnel()
             return
         framing = self._framing(response, length)
         if response.mesh_flag and self._listener.side == "out":
@@ -225,6 +237,14 @@ class Downstream(asyncio.Protocol):
             content = self._chunk(content, done, trailers)
         if content:
             self.transport.write(content)
+
+    def _begin_tunnel(self) -> None:
+        """The upstream agreed: now the caller's bytes may go there."""
+        self._phase = READING_BODY
+        data, self._buffer = self._buffer, b""
+        self._release(_HELD_BY_BUFFER)
+        if data:
+            self._read_body(data)
 
     def refuse(self, refusal: Refusal) -> None:
         """A whole answer made here. What was sent of a body is not waited for."""
@@ -257,13 +277,15 @@ class Downstream(asyncio.Protocol):
 
     def exchange_over(self) -> None:
         """The answer is written: on to the next request, or end."""
-        unread = self._body is not None or self._buffer
-        self._exchange = None
+        exchange, self._exchange = self._exchange, None
+        unread = self._body is not None or self._buffer != b""
+        if exchange is not None and exchange.status == SWITCHING:
+            unread = False  # a tunnel has no end of its own
         self._body = None
         if self._phase == LINGERING:
             return
         if not self._keep_alive:
-            if unread and self._request.length != TUNNEL:
+            if unread:
                 self._linger()
             else:
                 self._phase = LINGERING

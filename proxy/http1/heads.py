@@ -16,13 +16,19 @@ from typing import Protocol
 
 from proxy.contract.reports import ErrorClass
 from proxy.errors import BadMessage, Refusal
+from proxy.http1.edge import (
+    APPLICATIONS_MAY_SAY,
+    CONNECTION_OPTIONS_LIMIT,
+    LOOKALIKES,
+    MESH_NAMES,
+    is_end_to_end,
+)
+from proxy.http1.lines import FIELDS, FIELDS_LIMIT, TOKEN, is_token, without
 
 HEAD_LIMIT = 16 * 1024
 """Bytes of a request's head; Envoy's 60 KiB is four times what real callers need."""
 ANSWER_HEAD_LIMIT = 32 * 1024
 """Bytes of an answer's head: cookies and policies make it longer."""
-FIELDS_LIMIT = 100
-"""Header lines of one head; Envoy's default."""
 REMEMBERED_HEADS = 256
 REMEMBERED_BYTES = 1024
 """Answers' heads remembered, and how long one may be: half a megabyte at most."""
@@ -53,36 +59,27 @@ REASONS = {
 }
 
 _SLASH = ord("/")
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-FIELDS = rb"((?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n){0,%d}+)\r\n" % FIELDS_LIMIT
 _REQUEST = re.compile(
-    rb"(" + _TOKEN + rb"{1,32}) ([\x21\x22\x24-\x7e]+) HTTP/1\.([01])\r\n" + FIELDS
+    rb"(?!(?i:CONNECT) )(" + TOKEN + rb"{1,32}) ([\x21\x22\x24-\x7e]+) HTTP/1\.([01])\r\n" + FIELDS
 ).fullmatch
 _RESPONSE = re.compile(
     rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*+))?\r\n" + FIELDS
 ).fullmatch
 _OF_THIS_HOP = (
     rb"(c(?:ontent-length|onnection)|keep-alive|proxy-connection|t(?:ransfer-encoding|railer|e)"
-    rb"|upgrade|x-mesh-flag"
+    rb"|upgrade|" + MESH_NAMES + rb"|" + LOOKALIKES
 )
 _IN_REQUEST = re.compile(rb"\r\n" + _OF_THIS_HOP + rb"|host|expect|http2-settings):([^\r]*)").search
-_IN_RESPONSE = re.compile(rb"\r\n" + _OF_THIS_HOP + rb"|x-mesh-no-retry):([^\r]*)").search
-_HOST = re.compile(rb"(?:[a-z0-9._~%-]+|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?").fullmatch
+_IN_RESPONSE = re.compile(rb"\r\n" + _OF_THIS_HOP + rb"):([^\r]*)").search
+_HOST = re.compile(rb"(?:(?:[a-z0-9._~-]|%[0-9a-f]{2})+|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?").fullmatch
 _ABSOLUTE = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE | re.DOTALL).fullmatch
 _TOKEN_LIST = re.compile(rb"[ \t]*,[ \t]*").split
-_IS_TOKEN = re.compile(_TOKEN + rb"+").fullmatch
-_OTHER_VERSION = re.compile(_TOKEN + rb"+ [\x21-\x7e]+ HTTP/(?!1\.[01])[0-9](?:\.[0-9])?").fullmatch
+_OTHER_VERSION = re.compile(TOKEN + rb"+ [\x21-\x7e]+ HTTP/(?!1\.[01])[0-9](?:\.[0-9])?").fullmatch
+_CONNECT = re.compile(rb"CONNECT [\x21-\x7e]+ HTTP/1\.[01]", re.IGNORECASE).fullmatch
+_EXPECT_LINES = re.compile(rb"\r\nexpect:[^\r]*").finditer
 _IDLE_HINT = re.compile(rb"timeout=([0-9]{1,6})").search
 _ORDINARY = (b"keep-alive", b"close")
-_NOT_FOR_CONNECTION = frozenset(
-    {b"host", b"content-length", b"transfer-encoding", b"content-encoding", b"content-type"}
-)
-_NOT_IN_TRAILERS = re.compile(
-    rb"(?:content-(?:length|encoding|type|range)|transfer-encoding|host|trailer|te|connection"
-    rb"|keep-alive|proxy-.*|upgrade|authorization|set-cookie|cookie|cache-control|max-forwards"
-    rb"|expect|range|if-.*|x-mesh-.*|www-authenticate|location|date|vary|age|expires|warning):"
-).match
-"""RFC 9110, 6.5.1: what frames, routes, authenticates or controls has no place in a trailer."""
+_FLAG = re.compile(rb"[A-Z]{2,5}").fullmatch
 
 
 _hosts: set[bytes] = set()
@@ -125,6 +122,8 @@ class Head:
     """Does the answer forbid that the request is sent again?"""
     takes_trailers = False
     """TE said that trailers are understood."""
+    trusted = False
+    """Is the sender a sidecar, whose identity was checked? Then it may speak for the mesh."""
 
     def __init__(self, minor: bool, lines: bytes, special: _Search) -> None:
         self.minor = minor
@@ -142,7 +141,7 @@ class Head:
             found = special(lower, end)
         if self.connection and self.connection not in _ORDINARY:
             drops = sorted(drops + self._named_by_connection())
-        self.fields = _without(lines, drops) if drops else lines[2:]
+        self.fields = without(lines, drops) if drops else lines[2:]
         """Header lines that may travel on: nothing of this hop, nothing that frames the body."""
 
     def value(self, name: bytes) -> bytes | None:
@@ -170,10 +169,13 @@ class Head:
 
     def _named_by_connection(self) -> list[tuple[int, int]]:
         spans = []
-        for name in _TOKEN_LIST(self.connection):
+        names = _TOKEN_LIST(self.connection)
+        if len(names) > CONNECTION_OPTIONS_LIMIT:
+            raise BadMessage(f"Connection has more than {CONNECTION_OPTIONS_LIMIT} options.", 431)
+        for name in names:
             if not name:
                 continue
-            if not _IS_TOKEN(name) or name in _NOT_FOR_CONNECTION:
+            if not is_token(name) or is_end_to_end(name):
                 raise BadMessage("Connection names a header that it may not.")
             at = self.lower.find(b"\r\n" + name + b":")
             while at >= 0:
@@ -221,24 +223,40 @@ class Head:
         return True
 
     def on_upgrade(self, value: bytes) -> bool:
-        """Kept to refuse it by name."""
-        self.upgrade = value
+        """Several lines make one list."""
+        self.upgrade = self.upgrade + b"," + value if self.upgrade else value
         return True
 
     def on_expect(self, value: bytes) -> bool:
-        """Travels on: it is the upstream's to say whether it wants the body."""
+        """One thing can be expected. It travels on, as it is the upstream's to say whether it wants
+        the body; but HTTP/1.0 knows no such thing (RFC 9110, 10.1.1)."""
+        if value != b"100-continue":
+            raise BadMessage("Expect is not understood.", 417)
         self.expect = value
-        return False
+        return not self.minor
 
     def on_mesh_flag(self, value: bytes) -> bool:
-        """A flag of this hop."""
-        self.mesh_flag = value.upper()
+        """A flag of this hop; what cannot be one is nothing."""
+        flag = value.upper()
+        self.mesh_flag = flag if _FLAG(flag) else b""
         return True
 
     def on_no_retry(self, _value: bytes) -> bool:
         """Travels on: it binds every hop."""
         self.no_retry = True
         return False
+
+    def on_mesh(self, _value: bytes) -> bool:
+        """Something only the mesh may say."""
+        return not self.trusted
+
+    def on_kept(self, _value: bytes) -> bool:
+        """Anybody may say it."""
+        return False
+
+    def on_lookalike(self, _value: bytes) -> bool:
+        """Not framing here, but perhaps to who reads it next."""
+        raise BadMessage("A header is spelt so that it could pass for the body's length.")
 
     def on_te(self, value: bytes) -> bool:
         """Which coding of this hop the sender understands; only `trailers` matters."""
@@ -250,28 +268,40 @@ class Head:
         return True
 
 
-_ON: dict[bytes, Callable[[Head, bytes], bool]] = {
-    b"host": Head.on_host,
-    b"content-length": Head.on_content_length,
-    b"transfer-encoding": Head.on_transfer_encoding,
-    b"connection": Head.on_connection,
-    b"keep-alive": Head.on_keep_alive,
-    b"proxy-connection": Head.on_hop,
-    b"te": Head.on_te,
-    b"trailer": Head.on_hop,
-    b"upgrade": Head.on_upgrade,
-    b"expect": Head.on_expect,
-    b"http2-settings": Head.on_hop,
-    b"x-mesh-flag": Head.on_mesh_flag,
-    b"x-mesh-no-retry": Head.on_no_retry,
-}
+class _Handlers(dict[bytes, Callable[[Head, bytes], bool]]):
+    def __missing__(self, _name: bytes) -> Callable[[Head, bytes], bool]:
+        return Head.on_mesh
+
+
+_ON = _Handlers(
+    {
+        b"host": Head.on_host,
+        b"content-length": Head.on_content_length,
+        b"transfer-encoding": Head.on_transfer_encoding,
+        b"connection": Head.on_connection,
+        b"keep-alive": Head.on_keep_alive,
+        b"proxy-connection": Head.on_hop,
+        b"te": Head.on_te,
+        b"trailer": Head.on_hop,
+        b"upgrade": Head.on_upgrade,
+        b"expect": Head.on_expect,
+        b"http2-settings": Head.on_hop,
+        b"x-mesh-flag": Head.on_mesh_flag,
+        b"x-mesh-no-retry": Head.on_no_retry,
+        b"content_length": Head.on_lookalike,
+        b"transfer_encoding": Head.on_lookalike,
+        **dict.fromkeys(APPLICATIONS_MAY_SAY, Head.on_kept),
+    }
+)
 """What to do with a header that matters; True drops its line."""
 
 
 class Request(Head):
     """A request's head."""
 
-    def __init__(self, head: bytes, found: re.Match[bytes]) -> None:
+    def __init__(self, head: bytes, found: re.Match[bytes], trusted: bool = False) -> None:
+        if trusted:
+            self.trusted = True
         self.method, target, minor = found.group(1, 2, 3)
         self.target = target
         begin, end = found.span(4)
@@ -280,8 +310,8 @@ class Request(Head):
             self._other_form()
         if self.host is None:
             self._without_host()
-        if self.expect and self.expect != b"100-continue":
-            raise BadMessage("Expect is not understood.", 417)
+        if self.expect and not self.length:
+            self._without_expect()
         if self.upgrade:
             self._check_upgrade()
 
@@ -296,14 +326,20 @@ class Request(Head):
             raise BadMessage("There is no Host.")
         self.fields += b"Host:\r\n"
 
+    def _without_expect(self) -> None:
+        """Nothing follows, so there is nothing to ask about."""
+        fields = b"\r\n" + self.fields
+        lower = fields.lower()
+        spans = [found.span() for found in _EXPECT_LINES(lower)]
+        self.fields = without(fields, spans)
+        self.expect = b""
+
     def _check_upgrade(self) -> None:
-        """Only a WebSocket is served (RFC 6455: GET, HTTP/1.1, no body). An offer of HTTP/2 may be
-        ignored (RFC 9110, 7.8), and is; whoever wants h2c says so with its first bytes."""
-        if self.upgrade != b"websocket":
-            if self.upgrade != b"h2c":
-                raise BadMessage("Upgrade to this protocol is not served by this proxy.", 501)
-            self.upgrade = b""
-        elif b"upgrade" not in _TOKEN_LIST(self.connection):
+        """Only a WebSocket is served (RFC 6455: GET, HTTP/1.1, no body). Other offers may be
+        ignored (RFC 9110, 7.8), and are, the one of HTTP/2 too: whoever wants h2c says so with its
+        first bytes."""
+        asked = b"upgrade" in _TOKEN_LIST(self.connection)
+        if self.upgrade != b"websocket" or not asked:
             self.upgrade = b""
         elif self.method != b"GET" or not self.minor or self.length:
             raise BadMessage("A WebSocket begins with GET, HTTP/1.1 and no body.")
@@ -311,8 +347,6 @@ class Request(Head):
             self.length = TUNNEL
 
     def _other_form(self) -> None:
-        if self.method == b"CONNECT":
-            raise BadMessage("CONNECT is not served by this proxy.", 501)
         if self.target == b"*" and self.method == b"OPTIONS":
             return
         absolute = _ABSOLUTE(self.target)
@@ -324,7 +358,10 @@ class Request(Head):
         if self.host is None:
             self.host = authority
             self.fields += b"Host: %b\r\n" % authority
-        self.target = rest if rest[:1] == b"/" else b"/" + rest
+        if rest[:1] == b"/":
+            self.target = rest
+        else:  # RFC 9112, 3.2.4: OPTIONS of a place as a whole
+            self.target = b"*" if self.method == b"OPTIONS" and not rest else b"/" + rest
 
 
 class Response(Head):
@@ -339,6 +376,10 @@ class Response(Head):
         Head.__init__(self, minor, lines, _IN_RESPONSE)
         self.status = status
         self.reason = reason
+        if self.length and status < 200:
+            raise BadMessage("It gives a body to an answer that has none.", 502)
+        if self.length and status == 204:
+            self.connection = b"close"  # whether a body follows is anybody's guess
         self.reusable = self.keep_alive
         """`keep_alive`, looked up once: the same answer is read again and again."""
         self._body_length = self._length_of_body()
@@ -355,19 +396,20 @@ class Response(Head):
         return UNTIL_CLOSE if self.length is None else self.length
 
 
-def parse_request(head: bytes) -> Request:
-    """Read a whole head, up to and with its empty line; raises BadMessage."""
+def parse_request(head: bytes, trusted: bool = False) -> Request:
+    """Read a whole head, up to and with its empty line; raises BadMessage. `trusted` says that the
+    sender may speak for the mesh."""
     found = _REQUEST(head)
     if found is None:
         raise _bad_request(head)
-    return Request(head, found)
+    return Request(head, found, trusted)
 
 
-def sole_request(data: bytes) -> Request | None:
+def sole_request(data: bytes, trusted: bool = False) -> Request | None:
     """Read what is exactly one head and nothing else, as most of what callers send is: the search
     for its end is saved. None means that it has to be looked at in parts; raises BadMessage."""
     found = _REQUEST(data) if len(data) <= HEAD_LIMIT else None
-    return Request(data, found) if found else None
+    return Request(data, found, trusted) if found else None
 
 
 def parse_response(head: bytes) -> Response:
@@ -437,36 +479,12 @@ def framing_of(length: int) -> bytes:
     return b"transfer-encoding: chunked\r\n" if length == CHUNKED else b""
 
 
-def trailer_lines(lines: bytes) -> bytes:
-    """The lines of a checked trailer that may travel on."""
-    return b"".join(
-        line + b"\r\n"
-        for line in lines.split(b"\r\n")
-        if line and not _NOT_IN_TRAILERS(line.lower())
-    )
-
-
-def bare_line_end(part: bytes) -> bool:
-    """Does a head that is not complete yet hold a line end that can never become right?"""
-    rest = part.replace(b"\r\n", b"")
-    return b"\n" in rest or b"\r" in rest[:-1]
-
-
 def _bad_request(head: bytes) -> BadMessage:
     line = head.partition(b"\r\n")[0]
     if head.count(b"\n") > FIELDS_LIMIT + 2:
         return BadMessage(f"More than {FIELDS_LIMIT} header lines.", 431)
+    if _CONNECT(line):
+        return BadMessage("CONNECT is not served by this proxy.", 501)
     if _OTHER_VERSION(line):
         return BadMessage("Only HTTP/1.1 and HTTP/1.0 are served here.", 505)
     return BadMessage("The request's head is malformed.")
-
-
-def _without(lines: bytes, spans: list[tuple[int, int]]) -> bytes:
-    """The lines but those at `spans`, which are in order and begin at the CRLF before a line."""
-    kept = b""
-    at = 2
-    for begin, end in spans:
-        if begin + 2 >= at:
-            kept += lines[at : begin + 2]
-            at = end + 2
-    return kept + lines[at:]

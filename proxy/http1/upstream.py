@@ -14,10 +14,10 @@ from proxy.http1.heads import (
     SWITCHING,
     Request,
     Response,
-    bare_line_end,
     parse_response,
     request_bytes,
 )
+from proxy.http1.lines import bare_line_end
 
 if TYPE_CHECKING:
     from proxy.pools import Pool
@@ -35,9 +35,9 @@ class Upstream(asyncio.Protocol):
     """A connection that carries one request at a time, and so is its own link."""
 
     __slots__ = (
-        "_buffer", "_chunked", "_exchange", "_held", "_interims", "_poll", "_pool", "_reader",
-        "_reusable", "_sent", "_to_head", "full", "generation", "idle_since", "is_ready", "opened",
-        "reused", "transport",
+        "_buffer", "_chunked", "_ended", "_exchange", "_held", "_interims", "_poll", "_pool",
+        "_reader", "_reusable", "_sent", "_to_head", "full", "generation", "idle_since", "is_ready",
+        "opened", "reused", "transport",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -53,6 +53,8 @@ class Upstream(asyncio.Protocol):
         self._buffer = b""
         self._reader: Reader | None = None
         self._reusable = True
+        self._ended = False
+        """Did the peer say that it sends no more: FIN in plaintext, close_notify in TLS?"""
         self._sent = True
         """Is the whole request written, body and all?"""
         self._chunked = False
@@ -165,12 +167,16 @@ class Upstream(asyncio.Protocol):
             self.leave()
             exchange.answer_broken(str(error))
 
+    def eof_received(self) -> None:
+        # Told for TLS only when close_notify came: an end without it may have been cut by anyone.
+        self._ended = True
+
     def connection_lost(self, error: Exception | None) -> None:
         self._pool.ended(self)
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             return
-        if error is None and isinstance(self._reader, Endless):
+        if error is None and self._ended and isinstance(self._reader, Endless):
             exchange.answer_more(b"", True)
         else:
             exchange.connection_ended()
@@ -195,13 +201,15 @@ class Upstream(asyncio.Protocol):
                     raise BadMessage("The head is malformed, or too long.")
                 self._buffer = data
                 return
+            if end > ANSWER_HEAD_LIMIT:
+                raise BadMessage("The head is too long.")
             response = parse_response(data[:end])
             data = data[end:]
             if response.status >= 200:
                 break
             if response.status == SWITCHING:
-                if not exchange.request.upgrade:
-                    raise BadMessage("It switched protocols without being asked.")
+                if response.upgrade != exchange.request.upgrade or not response.upgrade:
+                    raise BadMessage("It switched to a protocol that nobody asked for.")
                 break
             self._interims += 1
             if self._interims > INTERIM_LIMIT:

@@ -261,14 +261,10 @@ def test_an_early_answer_ends_the_connection_after_it() -> None:
     run(scene())
 
 
-@pytest.mark.parametrize(
-    "request_line",
-    ["CONNECT a:1 HTTP/1.1", "GET / HTTP/1.1\nUpgrade: TLS/1.0", "GET / HTTP/1.1\nUpgrade: a, b"],
-)
-def test_tunnels_to_anywhere_and_unknown_upgrades_are_refused(request_line: str) -> None:
+def test_tunnels_to_anywhere_are_refused() -> None:
     async def scene() -> None:
         async with origin(always(ok())) as port, relay(port) as stage:
-            answer = await stage.ask(f"{request_line}\nHost: a:1")
+            answer = await stage.ask("CONNECT a:1 HTTP/1.1\nHost: a:1")
             assert status_of(answer) == 501
             assert b"x-mesh-flag: DPE" in answer
 
