@@ -21,7 +21,7 @@ CONNECTION_OPTIONS_LIMIT = 32
 is_end_to_end = re.compile(
     rb"host|authorization|cookie|set-cookie|forwarded|via|expect|range|date|etag|location|vary"
     rb"|cache-control|traceparent|tracestate|x-request-id|x-real-ip|transfer-encoding"
-    rb"|(?:content|if|x[-_]mesh|x-forwarded|x-envoy|sec|access-control|proxy-auth)[-_].*"
+    rb"|(?:content|if|x[-_]mesh|x-forwarded|x-envoy|sec|access-control)[-_].*|proxy-auth.*"
 ).fullmatch
 """May this header, by its lower-case name, not be struck out by who names it in Connection? What
 routes, frames, authenticates or tells the origin of a request is never meant for one hop."""
