@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 
 import msgspec
 
-from proxy.errors import BadMessage, Refusal
+from proxy.errors import BadMessage, Refusal, malformed
 from proxy.http1.heads import HEAD_LIMIT, REASONS, Request, parse_request, refusal_bytes
 from proxy.settings import HostPort, is_loopback
 from proxy.sockets import Sockets
@@ -130,7 +130,7 @@ class _Visitor(asyncio.Protocol):
         try:
             page = self._admin.answer(parse_request(head))
         except BadMessage as error:
-            answer = refusal_bytes(Refusal(error.status, "DPE", str(error)))
+            answer = refusal_bytes(malformed(error))
         except Refusal as refusal:
             answer = refusal_bytes(refusal)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from proxy.contract.reports import ErrorClass
+from proxy.flags import Flag
 
 
 class BadMessage(ValueError):
@@ -17,16 +18,21 @@ class BadMessage(ValueError):
 
 
 class Refusal(Exception):
-    """A request that is answered by this proxy itself: status, Envoy's response flag, why."""
+    """A request that is answered by this proxy itself: status, response flag (`flags`), why."""
 
     def __init__(
-        self, status: int, flag: str, sentence: str, error: ErrorClass | None = None
+        self, status: int, flag: Flag, sentence: str, error: ErrorClass | None = None
     ) -> None:
         super().__init__(sentence)
         self.status = status
         self.flag = flag
         self.sentence = sentence
         self.error = error
+
+
+def malformed(error: BadMessage) -> Refusal:
+    """The caller's bytes are no request, or did not come in time."""
+    return Refusal(error.status, "SI" if error.status == 408 else "DPE", str(error))
 
 
 def no_route(host: str) -> Refusal:
@@ -60,6 +66,12 @@ def connection_ended(service: str) -> Refusal:
     return Refusal(503, "UC", f"{service!r} closed the connection before it answered.", "connect")
 
 
+def tried_enough(service: str, tries: int, detail: str) -> Refusal:
+    """Every try failed, and there may be no more."""
+    sentence = f"{service!r} was tried {tries} times, the last time: {detail}."
+    return Refusal(503, "URX", sentence, "connect")
+
+
 def too_slow(service: str) -> Refusal:
     """The upstream did not begin its answer in time."""
     return Refusal(504, "UT", f"{service!r} did not answer in time.", "timeout")
@@ -68,6 +80,11 @@ def too_slow(service: str) -> Refusal:
 def unprocessed(service: str, detail: str) -> Refusal:
     """The upstream refused the request before it touched it, and it cannot be sent again."""
     return Refusal(503, "UR", f"{service!r} did not take the request: {detail}.", "connect")
+
+
+def caller_too_slow() -> Refusal:
+    """The caller stopped in the middle of its request."""
+    return Refusal(408, "SI", "The request's body did not come in time.")
 
 
 def overloaded() -> Refusal:

@@ -12,6 +12,7 @@ from proxy.contract.reports import ErrorClass
 from proxy.contract.snapshot import Endpoint
 from proxy.current import Choice, Member
 from proxy.errors import Refusal
+from proxy.flags import Flag
 from proxy.http1.heads import Request
 from proxy.limiting.admission import Admission
 from proxy.pools import Pools
@@ -111,7 +112,7 @@ class Listener:
         self.accepted = 0
         self.turned_away = 0
         """Connections closed at once because there were too many."""
-        self.refusals: dict[str, int] = {}
+        self.refusals: dict[Flag, int] = {}
         """Answers made here, by response flag."""
 
     def joined(self, caller: CallerConnection) -> bool:
@@ -140,7 +141,7 @@ class Listener:
             self._emptied.clear()
             await self._emptied.wait()
 
-    def refused(self, flag: str) -> None:
+    def refused(self, flag: Flag) -> None:
         """Count an answer made here."""
         self.refusals[flag] = self.refusals.get(flag, 0) + 1
 

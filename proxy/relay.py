@@ -8,16 +8,17 @@ in their `Listener`.
 
 from __future__ import annotations
 
-import random
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from proxy import errors
 from proxy.balancer import pick
 from proxy.contract.reports import ErrorClass
 from proxy.current import Choice, Member
 from proxy.errors import Refusal
+from proxy.flags import Flag
 from proxy.http1.heads import TUNNEL, Request, Response
+from proxy.tracing import traced
 
 if TYPE_CHECKING:
     from proxy.limiting.admission import Meter
@@ -30,7 +31,6 @@ BODY_RATE = 512
 """Bytes a second that a body has to come at until its answer begins, once the patience with the
 request is used up; Apache's figure."""
 REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
-TRACEPARENT = b"\r\ntraceparent:"
 UNREACHED = b"UF"
 """The flag of `errors.connect_failed`: nothing was sent."""
 
@@ -59,7 +59,7 @@ class Exchange:
     """Seconds until the next thing has to happen."""
     bytes_in = 0
     bytes_out = 0
-    flag = ""
+    flag: Flag | Literal[""] = ""
     error: ErrorClass | None = None
     over = False
     trace_id = b""
@@ -78,11 +78,7 @@ class Exchange:
     def begin(self) -> None:
         """Find out who may answer, and try one."""
         request = self.request
-        traceparent = request.after(TRACEPARENT)
-        if traceparent is None:
-            self._new_trace()
-        else:
-            self.trace_id = traceparent[3:35]
+        self.trace_id = traced(request)
         listener = self.listener
         try:
             choice = self.choice = listener.routing.choose(request, self.trace_id)
@@ -146,7 +142,11 @@ class Exchange:
         if choice is None or member is None:
             return
         if not self._try_another(choice, member):
-            self._refuse(errors.connect_failed(choice.target.service.name, detail))
+            service = choice.target.service.name
+            if self.attempts >= ATTEMPTS:
+                self._refuse(errors.tried_enough(service, self.attempts, detail))
+            else:
+                self._refuse(errors.connect_failed(service, detail))
 
     def unprocessed(self, detail: str) -> None:
         """The peer did not touch the request, so any may go elsewhere while its body is here."""
@@ -170,8 +170,11 @@ class Exchange:
             return
         if self.status:
             self._broken(errors.bad_answer(member.stats.service, "it ended early."))
-        elif not self.can_repeat or self.attempts >= ATTEMPTS:
+        elif not self.can_repeat:
             self._broken(errors.connection_ended(member.stats.service))
+        elif self.attempts >= ATTEMPTS:
+            why = "it closed the connection before it answered"
+            self._broken(errors.tried_enough(member.stats.service, self.attempts, why))
         elif self.reused:
             self._close_attempt()
             self._again(member, fresh=True)
@@ -190,9 +193,9 @@ class Exchange:
         """Nothing has happened for too long: whoever was expected to act is told."""
         if not self.request_sent and self.link is not None and not self.link.full:
             self._drop_link()
-            self._end_with(Refusal(408, "DT", "The request's body did not come in time."))
+            self._end_with(errors.caller_too_slow())
         elif self.caller.is_full:
-            self.caller_left("DT")
+            self.caller_left("SI")
         else:
             self._drop_link()
             self._broken(errors.too_slow(self.member.stats.service if self.member else ""))
@@ -202,7 +205,7 @@ class Exchange:
         self._drop_link()
         self._end_with(refusal)
 
-    def caller_left(self, flag: str = "DC") -> None:
+    def caller_left(self, flag: Flag = "DC") -> None:
         """Nobody is there to answer."""
         if not self.over:
             self._drop_link()
@@ -368,11 +371,6 @@ class Exchange:
             link.leave()
         elif self.member is not None:
             self.listener.pools.forget(self.member, self)
-
-    def _new_trace(self) -> None:
-        self.trace_id = b"%032x" % random.getrandbits(128)
-        span = random.getrandbits(64)
-        self.request.fields += b"traceparent: 00-%b-%016x-01\r\n" % (self.trace_id, span)
 
     def _finish(self) -> None:
         if self.over:

@@ -12,7 +12,7 @@ import struct
 from time import monotonic
 from typing import cast
 
-from proxy.errors import BadMessage, Refusal
+from proxy.errors import BadMessage, Refusal, malformed
 from proxy.http1.bodies import Reader, chunk, last_chunk, reader_of
 from proxy.http1.heads import (
     CHUNKED,
@@ -185,7 +185,7 @@ class Downstream(asyncio.Protocol):
         try:
             content = body.feed(data)
         except BadMessage as error:
-            exchange.caller_broke(Refusal(error.status, "DPE", str(error)))
+            exchange.caller_broke(malformed(error))
             return b"", False, b""
         if body.done:
             self._phase = ANSWERING
@@ -313,7 +313,7 @@ class Downstream(asyncio.Protocol):
             self._read_head(data)
 
     def _refuse(self, error: BadMessage) -> None:
-        refusal = Refusal(error.status, "DPE", str(error))
+        refusal = malformed(error)
         self._listener.refused_unread(refusal)
         self.transport.write(refusal_bytes(refusal, CLOSE))
         self._linger()

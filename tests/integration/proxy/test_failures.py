@@ -62,7 +62,7 @@ def test_when_nobody_can_be_reached_the_caller_is_told() -> None:
         async with relay(*(_closed_port() for _ in range(4))) as stage:
             answer = await stage.ask(GET)
             assert status_of(answer) == 503
-            assert b"x-mesh-flag: UF" in answer
+            assert b"x-mesh-flag: URX" in answer
             assert len(stage.ear.heard) == 3
             (edge,) = stage.listener.windows.drain()
             assert edge.errors == {"connect": 1}
@@ -333,7 +333,7 @@ def test_a_head_that_never_ends_is_told_so_and_an_idle_connection_is_closed() ->
         async with relay(limits=limits) as stage:
             assert status_of(await stage.say(b"GET / HT")) == 408
             assert await stage.say() == b""
-            assert stage.listener.refusals == {"DPE": 1}
+            assert stage.listener.refusals == {"SI": 1}
 
     run(scene())
 
