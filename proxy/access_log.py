@@ -103,3 +103,12 @@ class AccessLog:
                 view = memoryview(text)
                 while view:
                     view = view[file.write(view) :]
+
+
+def opened_log(place: str | None, listener: str) -> AccessLog | None:
+    """The log of one listener, found writable; None for no place. Raises InvalidSettings."""
+    if not place:
+        return None
+    log = AccessLog(place, listener)
+    log.check()
+    return log

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from time import monotonic
 
 from proxy import aio
-from proxy.access_log import AccessLog
+from proxy.access_log import opened_log
 from proxy.admin import Admin
 from proxy.contract.session import Gauges
 from proxy.contract.snapshot import Endpoint, Service
@@ -28,6 +28,7 @@ from proxy.settings import HostPort, InvalidSettings, MeshSettings, Settings, St
 from proxy.snapshot_file import InvalidSnapshot, SnapshotFile
 from proxy.sockets import Sockets
 from proxy.steering.router import FixedRouter, Router
+from proxy.tcp.doors import open_beside, spoken_at
 from proxy.windows import Windows
 
 logger = logging.getLogger("proxy")
@@ -111,10 +112,13 @@ class Process:
             pools=Pools(settings.limits, tls_out),
             windows=self.windows,
             failures=Unheard(),
-            access_log=_log(settings.access_log, "listen"),
+            access_log=opened_log(settings.access_log, "listen"),
             limits=settings.limits,
+            speaks=spoken_at(settings.protocol, settings.tcp, settings.listen, *settings.upstream),
+            tunnels=routing if isinstance(routing, FixedRouter) else None,
         )
         await self.server.open(listener, settings.listen, tls_in)
+        await open_beside(self.server, listener, self.current, settings.tcp, settings.access_log)
 
     def _alone_routing(
         self, settings: StandaloneSettings
@@ -146,16 +150,21 @@ class Process:
             group=settings.group,
             interfaces=settings.interfaces,
         )
+        to_own = FixedRouter(own)
         inbound = Listener(
             name="inbound",
             side="in",
-            routing=FixedRouter(own),
+            routing=to_own,
             members=lambda: own.members,
             pools=Pools(settings.limits),
             windows=self.windows,
             failures=Unheard(),
-            access_log=_log(settings.access_log, "inbound"),
+            access_log=opened_log(settings.access_log, "inbound"),
             limits=settings.limits,
+            speaks=spoken_at(
+                settings.protocol, settings.tcp, settings.inbound, settings.app_address
+            ),
+            tunnels=to_own if settings.protocol in ("auto", "tcp") else None,
         )
         outbound = Listener(
             name="outbound",
@@ -165,11 +174,12 @@ class Process:
             pools=Pools(settings.limits),
             windows=self.windows,
             failures=detector,
-            access_log=_log(settings.access_log, "outbound"),
+            access_log=opened_log(settings.access_log, "outbound"),
             limits=settings.limits,
         )
         await self.server.open(inbound, settings.inbound)
         await self.server.open(outbound, settings.outbound)
+        await open_beside(self.server, outbound, self.current, settings.tcp, settings.access_log)
 
     def _gauges(self) -> Gauges:
         """Connections of this sidecar, both directions, by encryption."""
@@ -270,11 +280,3 @@ def fixed(
     )
     members = tuple(Member(service, endpoint) for endpoint in service.endpoints)
     return Target(service, members, None).everyone
-
-
-def _log(place: str | None, listener: str) -> AccessLog | None:
-    if not place:
-        return None
-    log = AccessLog(place, listener)
-    log.check()
-    return log

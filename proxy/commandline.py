@@ -20,6 +20,7 @@ from proxy.settings import (
     host_port,
     is_loopback,
 )
+from proxy.tcp.flags import add_flags, tcp_settings
 
 
 def parse(argv: list[str]) -> Settings:
@@ -56,8 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     alone.add_argument("--listen-tls", metavar="CERT,KEY,CA", help="mutual TLS towards callers")
     alone.add_argument("--upstream-tls", metavar="CERT,KEY,CA", help="mutual TLS to upstreams")
-    alone.add_argument("--protocol", default="auto", choices=get_args(Spoken))
     both = parser.add_argument_group("both")
+    both.add_argument(
+        "--protocol", default="auto", choices=get_args(Spoken), help="what callers speak"
+    )
     both.add_argument("--admin", metavar="H:P", help="loopback only: /livez /stats /metrics ...")
     both.add_argument("--access-log", metavar="FILE", help="JSON lines; - is standard output")
     both.add_argument(
@@ -85,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="one operation of the application; repeat for each",
     )
+    add_flags(parser)
     return parser
 
 
@@ -94,10 +98,17 @@ def _standalone(given: argparse.Namespace) -> StandaloneSettings:
         raise InvalidSettings("Give --upstream or --snapshot: a stand-alone proxy needs one.")
     if given.upstream and given.snapshot:
         raise InvalidSettings("--upstream and --snapshot both say where requests go: give one.")
-    if given.protocol not in WORKING_PROTOCOLS:
+    tcp = tcp_settings(given)
+    if tcp.intercept_inbound:
+        raise InvalidSettings("--intercept-inbound is for a sidecar: it needs --app-address.")
+    if not given.snapshot and (tcp.doors or tcp.intercept):
         raise InvalidSettings(
-            f"--protocol {given.protocol} is not served yet: "
-            f"use {' or '.join(WORKING_PROTOCOLS)}, both of which serve HTTP/1.1."
+            "--tcp and --intercept go by a snapshot: give --snapshot, or --console."
+        )
+    if given.snapshot and given.protocol == "tcp":
+        raise InvalidSettings(
+            "--protocol tcp needs --upstream: a snapshot's applications are told apart by Host. "
+            "Give each its own port with --tcp NAME=HOST:PORT."
         )
     return StandaloneSettings(
         listen=host_port(given.listen),
@@ -105,7 +116,8 @@ def _standalone(given: argparse.Namespace) -> StandaloneSettings:
         snapshot=given.snapshot,
         listen_tls=_tls_files("--listen-tls", given.listen_tls),
         upstream_tls=_tls_files("--upstream-tls", given.upstream_tls),
-        protocol=given.protocol,
+        protocol=_spoken(given.protocol),
+        tcp=tcp,
         admin=_admin(given.admin),
         access_log=given.access_log,
         handover=given.handover,
@@ -142,10 +154,20 @@ def _mesh(given: argparse.Namespace) -> MeshSettings:
         advertise=host_port(given.advertise) if given.advertise else None,
         admin=_admin(given.admin),
         state_dir=given.state_dir,
+        protocol=_spoken(given.protocol),
+        tcp=tcp_settings(given),
         interfaces=tuple(given.interface),
         access_log=given.access_log,
         handover=given.handover,
     )
+
+
+def _spoken(protocol: Spoken) -> Spoken:
+    if protocol not in WORKING_PROTOCOLS:
+        raise InvalidSettings(
+            f"--protocol {protocol} is not served yet: use {' or '.join(WORKING_PROTOCOLS)}."
+        )
+    return protocol
 
 
 def _need(given: argparse.Namespace, *names: str, why: str) -> None:

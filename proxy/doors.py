@@ -17,6 +17,11 @@ def factory(listener: Listener) -> Callable[[], asyncio.Protocol]:
     return lambda: serving(listener, listener.speaks)
 
 
-def serving(listener: Listener, _protocol: str) -> asyncio.Protocol:
-    """The object that serves callers who speak this."""
+def serving(listener: Listener, protocol: str) -> asyncio.Protocol:
+    """The object that serves callers who speak this. What is no protocol of requests becomes a TCP
+    session where the listener may have one; elsewhere it is refused as malformed HTTP."""
+    if protocol == "tcp" and listener.tunnels is not None:
+        from proxy.tcp.session import Session
+
+        return Session(listener, listener.tunnels)
     return Downstream(listener)

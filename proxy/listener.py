@@ -21,6 +21,7 @@ from proxy.windows import Counts, Side, Windows
 
 if TYPE_CHECKING:
     from proxy.relay import Exchange
+    from proxy.tcp.routing import Tunnels
 
 
 class Routing(Protocol):
@@ -74,7 +75,7 @@ class Listener:
 
     __slots__ = (
         "_emptied", "accepted", "access_log", "admission", "callers", "draining", "failures",
-        "limits", "members", "name", "pools", "refusals", "routing", "side", "speaks",
+        "limits", "members", "name", "pools", "refusals", "routing", "side", "speaks", "tunnels",
         "turned_away", "windows",
     )  # fmt: skip
 
@@ -91,12 +92,15 @@ class Listener:
         access_log: AccessLog | None,
         limits: Limits,
         speaks: Spoken = "auto",
+        tunnels: Tunnels | None = None,
     ) -> None:
         self.name = name
         self.speaks = speaks
         """What callers speak here; `auto` is told from their first bytes."""
         self.side = side
         self.routing = routing
+        self.tunnels = tunnels
+        """Where TCP sessions go; None refuses what is neither HTTP nor framed RPC."""
         self.members = members
         """The members in force, whose pools this listener's requests use."""
         self.pools = pools
@@ -175,6 +179,13 @@ class Listener:
             )
         if self.access_log is not None:
             self.access_log.add(exchange, seconds)
+
+    def counts_of(
+        self, choice: Choice, member: Member | None, interface: str, encrypted: bool
+    ) -> Counts:
+        """What is counted on one edge and interface."""
+        counts = member.counts.get((interface, encrypted)) if member is not None else None
+        return counts or self._counts(choice, member, interface, encrypted)
 
     def _counts(
         self, choice: Choice, member: Member | None, interface: str, encrypted: bool

@@ -52,6 +52,14 @@ class Line(msgspec.Struct, gc=False):
     trace_id: str | None = None
 
 
+class SessionLine(Line, gc=False):
+    """A finished session: what is known of it besides."""
+
+    requested_server_name: str | None = None
+    connect_duration: int | None = None
+    """Milliseconds."""
+
+
 class Session(Protocol):
     """Bytes that were carried without being read as requests: TCP, or TLS that was not opened."""
 
@@ -67,6 +75,10 @@ class Session(Protocol):
     attempts: int
     member: Member | None
     """Who served it; None when nobody could."""
+    name: str
+    """The server name of its TLS greeting, if one was read."""
+    connect_seconds: float | None
+    """Until an endpoint took it, with every attempt before; None when none did."""
 
 
 class Lines:
@@ -136,9 +148,9 @@ class Lines:
 
     def of_session(self, session: Session, began: float, seconds: float) -> bytes:
         """The line of a session that is over."""
-        member = session.member
+        member, connect = session.member, session.connect_seconds
         return _written(
-            Line(
+            SessionLine(
                 self._clock(int(began * 1000)),
                 self._listener,
                 protocol=session.protocol,
@@ -149,6 +161,8 @@ class Lines:
                 upstream_host=member.endpoint.addr if member else None,
                 upstream_cluster=member.stats.service if member else None,
                 upstream_request_attempt_count=session.attempts,
+                requested_server_name=session.name or None,
+                connect_duration=None if connect is None else int(connect * 1000),
             )
         )
 

@@ -54,10 +54,15 @@ class Pools:
         if member.stats.in_flight >= self.limits.pool_requests:
             raise overflow(member.stats.service)
         protocol = "http1" if asking.request.upgrade else member.protocol or protocol
+        pool = member.pools.get(protocol) or self.pool(member, protocol)
+        return cast("Pool", pool).acquire(asking, fresh)
+
+    def pool(self, member: Member, protocol: str) -> Pool:
+        """The member's pool of a protocol, made when there is none."""
         pool = member.pools.get(protocol)
         if pool is None:
             pool = member.pools[protocol] = Pool(member, protocol, self)
-        return cast("Pool", pool).acquire(asking, fresh)
+        return cast("Pool", pool)
 
     def forget(self, member: Member, asking: Asking) -> None:
         """The exchange no longer waits."""

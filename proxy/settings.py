@@ -10,7 +10,7 @@ import msgspec
 
 Spoken = Literal["auto", "http1", "http2", "bolt", "tcp"]
 """What callers of a listener speak."""
-WORKING_PROTOCOLS = ("auto", "http1")
+WORKING_PROTOCOLS = ("auto", "http1", "tcp")
 
 
 class InvalidSettings(ValueError):
@@ -66,6 +66,29 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """From a handover to the end of the old process, at most: streams may take their time."""
 
 
+SERVER_FIRST = (
+    21, 22, 23, 25, 110, 119, 143, 465, 587, 990, 993, 995, 1433, 3306, 4222, 5432, 5900, 6379,
+    11211, 27017,
+)  # fmt: skip
+"""Ports whose servers speak first (FTP, SSH, SMTP, POP3, NNTP, IMAP, MySQL, NATS, VNC), or whose
+callers' first bytes could be taken for another protocol's (Redis, memcached, MongoDB)."""
+
+
+class TcpSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is carried as TCP, and which connections are led here by the kernel."""
+
+    doors: tuple[tuple[str, HostPort], ...] = ()
+    """An application of the snapshot, and where to listen for sessions with it."""
+    server_first: tuple[int, ...] = SERVER_FIRST
+    """Connections to these ports are TCP at once: nobody waits for a first byte to tell."""
+    intercept: HostPort | None = None
+    """Where the kernel leads the application's own calls, wherever they were going."""
+    intercept_inbound: HostPort | None = None
+    """Where the kernel leads calls to the application, whichever of its ports they are for."""
+    intercept_unknown: Literal["pass", "refuse"] = "pass"
+    """An intercepted call to an address that belongs to no application of the snapshot."""
+
+
 class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A proxy without a console: one listener, and fixed upstreams or a file that says them."""
 
@@ -80,7 +103,9 @@ class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     upstream_tls: TlsFiles | None = None
     """Upstreams must show a certificate of this authority; None is plaintext."""
     protocol: Spoken = "auto"
-    """`auto` is HTTP/1.1 until the others arrive."""
+    """`auto` is told from a caller's first bytes."""
+    tcp: TcpSettings = TcpSettings()
+    """What is carried as TCP besides; what names an application needs a snapshot."""
     admin: HostPort | None = None
     """Loopback only; None has no admin."""
     access_log: str | None = None
@@ -120,6 +145,10 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Loopback only; None has no admin."""
     state_dir: Path
     """The last snapshot and unsent reports, mode 0700; no key is ever written there."""
+    protocol: Spoken = "auto"
+    """What the application's callers speak; `auto` is told from their first bytes."""
+    tcp: TcpSettings = TcpSettings()
+    """What is carried as TCP besides."""
     interfaces: tuple[str, ...] = ()
     """Own interfaces, `METHOD /path/{variable}`; other requests are counted as `other`."""
     access_log: str | None = None

@@ -115,7 +115,7 @@ class Windows:
         """What was counted since the last call, and start from zero; idle edges are left out."""
         windows = []
         for key, counts in self._open.items():
-            if counts.requests:
+            if counts.requests or counts.bytes_in or counts.bytes_out:
                 windows.append(_window(key, counts))
                 self._sums.setdefault(key, Counts()).add(counts)
                 counts.__init__()  # type: ignore[misc]
@@ -129,7 +129,7 @@ class Windows:
             total.add(counts)
             if key in self._sums:
                 total.add(self._sums[key])
-            if total.requests:
+            if total.requests or total.bytes_in or total.bytes_out:
                 totals.append(_window(key, total))
         return totals
 

@@ -35,6 +35,12 @@ class FixedRouter:
     def adjust(self, _now: float) -> None:
         """Nothing changes."""
 
+    by_name = False
+
+    def tunnel(self, _name: str) -> Choice:
+        """The same for a TCP session."""
+        return self._choice
+
 
 class Router:
     """Routes by the table in force. What it derives from a table goes with that table."""

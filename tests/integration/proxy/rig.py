@@ -159,6 +159,7 @@ async def _stage(
         access_log=None,
         limits=limits,
         speaks=speaks,
+        tunnels=routing if isinstance(routing, FixedRouter) else None,
     )
     server = Server(limits)
     await server.open(listener, HostPort(LOOPBACK, 0))

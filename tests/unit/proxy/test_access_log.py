@@ -26,6 +26,8 @@ class Carried:
     bytes_in = 5
     bytes_out = 7
     attempts = 2
+    name = "db.mesh"
+    connect_seconds: float | None = 0.25
 
     def __init__(self, member: Member | None) -> None:
         self.member = member
@@ -80,4 +82,5 @@ async def test_a_session_has_a_line_with_its_bytes_and_its_time(tmp_path: Path) 
     assert (served["upstream_host"], served["upstream_cluster"]) == ("10.0.0.1:5432", "db")
     assert (served["response_flags"], served["upstream_request_attempt_count"]) == ("UF", 2)
     assert (served["method"], served["response_code"]) == (None, 0)
+    assert (served["requested_server_name"], served["connect_duration"]) == ("db.mesh", 250)
     assert nobody["upstream_host"] is None

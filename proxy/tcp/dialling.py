@@ -1,0 +1,129 @@
+"""Finds a member that takes a session: tries one after another, and counts each attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from proxy import errors
+from proxy.balancer import pick
+from proxy.pools import reason_of
+from proxy.relay import ATTEMPTS
+
+if TYPE_CHECKING:
+    from proxy.contract.reports import ErrorClass
+    from proxy.current import Choice, Member
+    from proxy.listener import Listener
+
+INTERFACE = "tcp"
+"""What sessions are counted as on their edge."""
+_KEEP_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+)
+"""A session may be silent for an hour; a peer that is gone without a word is found in 2 minutes."""
+
+
+class Attempt:
+    """A member that is tried, and then used: counted as in flight until it is over."""
+
+    __slots__ = ("_began", "_is_open", "_listener", "member", "pool")
+
+    def __init__(self, listener: Listener, member: Member) -> None:
+        pool = listener.pools.pool(member, INTERFACE)
+        if pool.opened >= listener.limits.pool_connections:
+            raise errors.overflow(member.stats.service)
+        self._listener = listener
+        self._began = monotonic()
+        self._is_open = True
+        self.member = member
+        self.pool = pool
+        pool.opened += 1
+        member.stats.attempts += 1
+        member.stats.in_flight += 1
+
+    async def connect(self, make: Callable[[], asyncio.Protocol]) -> str:
+        """Dial, within the service's patience; why it could not be done, empty when it was."""
+        member, tls = self.member, self.pool.tls
+        try:
+            async with asyncio.timeout(member.connect_seconds):
+                await asyncio.get_running_loop().create_connection(
+                    make,
+                    member.host,
+                    member.port,
+                    ssl=tls.of(INTERFACE) if tls else None,
+                    server_hostname="" if tls else None,
+                )
+        except TimeoutError:
+            return f"no connection within {member.connect_seconds:g} s"
+        except (OSError, UnicodeError) as error:
+            return reason_of(error)
+        except asyncio.CancelledError:
+            self.over()
+            raise
+        return ""
+
+    def answered(self) -> None:
+        """The endpoint said something, or ended in peace."""
+        self.member.stats.answered += 1
+
+    def failed(self, error: ErrorClass, detail: str) -> None:
+        """It did not serve, and whoever watches it hears so."""
+        stats = self.member.stats
+        stats.fail(error)
+        self.over()
+        self._listener.failures.failed(
+            service=stats.service,
+            endpoint=self.member.endpoint,
+            error=error,
+            detail=detail,
+            elapsed=monotonic() - self._began,
+            interface=INTERFACE,
+            trace_id="",
+        )
+
+    def over(self) -> None:
+        """No longer in flight; saying it again changes nothing."""
+        if self._is_open:
+            self._is_open = False
+            self.pool.opened -= 1
+            self.member.stats.in_flight -= 1
+
+
+async def dialled(
+    listener: Listener,
+    choice: Choice,
+    make: Callable[[], asyncio.Protocol],
+    on_try: Callable[[Member], None],
+) -> Attempt:
+    """A member that took the connection `make` makes; nothing was sent, so any may be tried.
+    Raises Refusal when there is none."""
+    tried: tuple[Member, ...] = ()
+    key = b"%032x" % random.getrandbits(128)
+    why = ""
+    while len(tried) < ATTEMPTS:
+        member = pick(choice, tried, None, key)
+        if member is None:
+            break
+        attempt = Attempt(listener, member)
+        tried = (*tried, member)
+        on_try(member)
+        why = await attempt.connect(make)
+        if not why:
+            return attempt
+        attempt.failed("connect", why)
+    service = choice.target.service.name
+    raise errors.connect_failed(service, why) if why else errors.no_endpoint(service, choice.group)
+
+
+def stay_in_touch(transport: asyncio.BaseTransport) -> None:
+    """Have the kernel ask a silent peer whether it is still there."""
+    own: socket.socket = transport.get_extra_info("socket")
+    for level, option, value in _KEEP_ALIVE:
+        own.setsockopt(level, option, value)
