@@ -170,6 +170,14 @@ async def _stage(
         await server.drain()
         clock.cancel()
         await asyncio.wait({clock})
+    _assert_balanced(listener)
+
+
+def _assert_balanced(listener: Listener) -> None:
+    """Whatever happened, everything that was counted in was counted out."""
+    assert listener.admission.in_flight == 0
+    assert all(meter.in_flight == 0 for meter in listener.admission.meters().values())
+    assert all(member.stats.in_flight == 0 for member in listener.members())
 
 
 async def read_head(reader: asyncio.StreamReader) -> bytes:
