@@ -6,18 +6,24 @@ from collections.abc import Callable
 
 import msgspec
 
-from meshconsole.drill import weights
+from meshconsole.drill import handover, weights
 from meshconsole.drill.stage import Figures, Scale, Stage
 
+Say = Callable[[str], None]
 
-class Drill(msgspec.Struct, frozen=True):
+
+class Drill(msgspec.Struct, frozen=True, kw_only=True):
     """A scenario, what it shows, and how big it is unless told otherwise."""
 
     about: str
-    run: Callable[[Stage, Scale], Figures]
     scale: Scale
+    run: Callable[[Say, Scale], Figures] | None = None
+    """With processes of its own."""
+    on_demo: Callable[[Stage, Scale], Figures] | None = None
+    """With a whole demo."""
 
 
 DRILLS: dict[str, Drill] = {
-    "weights": Drill(weights.ABOUT, weights.run, weights.SCALE),
+    "weights": Drill(about=weights.ABOUT, scale=weights.SCALE, on_demo=weights.run),
+    "handover": Drill(about=handover.ABOUT, scale=handover.SCALE, run=handover.run),
 }

@@ -21,9 +21,9 @@ PASSWORD_VARIABLE = "MESH_DEMO_PASSWORD"  # noqa: S105 - a variable's name
 
 
 class Command(BaseCommand):
-    """Start a demo of its own, or attach to the one that runs, and drill it."""
+    """Start what a drill needs, or attach to the demo that runs, and drill it."""
 
-    help = "Run a drill against a demo; exits non-zero when its figures fall short."
+    help = "Run a drill with real processes; exits non-zero when its figures fall short."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -55,18 +55,25 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
     def _figures(self, drill: Drill, scale: Scale, options: dict[str, Any]) -> Figures:
+        if drill.run is not None:
+            return drill.run(self._say, scale)
+        return self._on_demo(drill, scale, options)
+
+    def _on_demo(self, drill: Drill, scale: Scale, options: dict[str, Any]) -> Figures:
+        if drill.on_demo is None:
+            raise CommandError("This drill has nothing to run.")
         if options["attach"]:
             password = options["password"] or os.environ.get(PASSWORD_VARIABLE, "")
             if not password:
                 raise CommandError(f"Give the demo's password: --password or {PASSWORD_VARIABLE}.")
-            return drill.run(Stage(settings.STATE_DIR, password, self._say), scale)
+            return drill.on_demo(Stage(settings.STATE_DIR, password, self._say), scale)
         self._say("Starting a demo of its own on free ports (--attach uses one that runs).")
         with (
             tempfile.TemporaryDirectory(prefix="mesh-drill-") as folder,
             launched(Path(folder), "--port", "8100") as demo,
         ):
             self._say(f"It serves after {demo.ready_seconds:.1f} s.")
-            return drill.run(Stage(demo.folder, demo.password, self._say), scale)
+            return drill.on_demo(Stage(demo.folder, demo.password, self._say), scale)
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
