@@ -28,7 +28,7 @@ from proxy.settings import HostPort, InvalidSettings, MeshSettings, Settings, St
 from proxy.snapshot_file import InvalidSnapshot, SnapshotFile
 from proxy.sockets import Sockets
 from proxy.steering.router import FixedRouter, Router
-from proxy.tcp.doors import open_beside, spoken_at
+from proxy.tcp.doors import open_beside, open_intercept_inbound, spoken_at
 from proxy.windows import Windows
 
 logger = logging.getLogger("proxy")
@@ -143,13 +143,17 @@ class Process:
         agent = Agent(settings, self.current, self.windows, detector, gauges=self._gauges)
         agent.restore(self.passage.offered)
         self.control = agent
-        own = fixed(
-            settings.app,
-            (settings.app_address,),
-            unit=settings.unit,
-            group=settings.group,
-            interfaces=settings.interfaces,
-        )
+
+        def own_at(port: int) -> Choice:
+            return fixed(
+                settings.app,
+                (HostPort(settings.app_address.host, port),),
+                unit=settings.unit,
+                group=settings.group,
+                interfaces=settings.interfaces,
+            )
+
+        own = own_at(settings.app_address.port)
         to_own = FixedRouter(own)
         inbound = Listener(
             name="inbound",
@@ -179,6 +183,9 @@ class Process:
         )
         await self.server.open(inbound, settings.inbound)
         await self.server.open(outbound, settings.outbound)
+        await open_intercept_inbound(
+            self.server, inbound, own, own_at, settings.tcp, settings.access_log
+        )
         await open_beside(self.server, outbound, self.current, settings.tcp, settings.access_log)
 
     def _gauges(self) -> Gauges:

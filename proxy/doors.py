@@ -12,6 +12,11 @@ from proxy.sniff import Greeter
 
 def factory(listener: Listener) -> Callable[[], asyncio.Protocol]:
     """What the event loop calls for each accepted connection."""
+    interception = listener.interception
+    if interception is not None:
+        from proxy.interception.door import Intercepted
+
+        return lambda: Intercepted(listener, interception, serving)
     if listener.speaks == "auto":
         return lambda: Greeter(listener, serving)
     return lambda: serving(listener, listener.speaks)

@@ -20,6 +20,7 @@ from proxy.settings import Limits, Spoken
 from proxy.windows import Counts, Side, Windows
 
 if TYPE_CHECKING:
+    from proxy.interception.routing import Interception
     from proxy.relay import Exchange
     from proxy.tcp.routing import Tunnels
 
@@ -75,6 +76,7 @@ class Listener:
 
     __slots__ = (
         "_emptied", "accepted", "access_log", "admission", "callers", "draining", "failures",
+        "interception",
         "limits", "members", "name", "pools", "refusals", "routing", "side", "speaks", "tunnels",
         "turned_away", "windows",
     )  # fmt: skip
@@ -93,6 +95,7 @@ class Listener:
         limits: Limits,
         speaks: Spoken = "auto",
         tunnels: Tunnels | None = None,
+        interception: Interception | None = None,
     ) -> None:
         self.name = name
         self.speaks = speaks
@@ -101,6 +104,8 @@ class Listener:
         self.routing = routing
         self.tunnels = tunnels
         """Where TCP sessions go; None refuses what is neither HTTP nor framed RPC."""
+        self.interception = interception
+        """Callers dialled something else and were led here; None where they dial this."""
         self.members = members
         """The members in force, whose pools this listener's requests use."""
         self.pools = pools

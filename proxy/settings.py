@@ -81,9 +81,10 @@ class TcpSettings(msgspec.Struct, frozen=True, kw_only=True):
     """An application of the snapshot, and where to listen for sessions with it."""
     server_first: tuple[int, ...] = SERVER_FIRST
     """Connections to these ports are TCP at once: nobody waits for a first byte to tell."""
-    intercept: HostPort | None = None
-    """Where the kernel leads the application's own calls, wherever they were going."""
-    intercept_inbound: HostPort | None = None
+    intercept: tuple[HostPort, ...] = ()
+    """Where the kernel leads the application's own calls, wherever they were going: one place for
+    IPv4, one for IPv6."""
+    intercept_inbound: tuple[HostPort, ...] = ()
     """Where the kernel leads calls to the application, whichever of its ports they are for."""
     intercept_unknown: Literal["pass", "refuse"] = "pass"
     """An intercepted call to an address that belongs to no application of the snapshot."""

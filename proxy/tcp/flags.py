@@ -26,11 +26,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     flags.add_argument(
         "--intercept",
-        metavar="H:P",
+        metavar="H:P[,H:P]",
         help="where the kernel leads the application's calls (see python -m proxy.interception)",
     )
     flags.add_argument(
-        "--intercept-inbound", metavar="H:P", help="the same for calls to the application"
+        "--intercept-inbound", metavar="H:P[,H:P]", help="the same for calls to the application"
     )
     flags.add_argument(
         "--intercept-unknown",
@@ -45,8 +45,8 @@ def tcp_settings(given: argparse.Namespace) -> TcpSettings:
     return TcpSettings(
         doors=tuple(_door(text) for text in given.tcp),
         server_first=SERVER_FIRST if given.server_first is None else ports(given.server_first),
-        intercept=_place(given.intercept),
-        intercept_inbound=_place(given.intercept_inbound),
+        intercept=_places("--intercept", given.intercept),
+        intercept_inbound=_places("--intercept-inbound", given.intercept_inbound),
         intercept_unknown=given.intercept_unknown,
     )
 
@@ -61,8 +61,14 @@ def ports(text: str) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _place(text: str | None) -> HostPort | None:
-    return host_port(text) if text else None
+def _places(flag: str, text: str | None) -> tuple[HostPort, ...]:
+    places = tuple(host_port(part) for part in (text or "").split(",") if part.strip())
+    if len({":" in place.host for place in places}) != len(places):
+        raise InvalidSettings(
+            f"{flag} {text!r}: give one place, or one of IPv4 and one of IPv6, such as "
+            "0.0.0.0:15001,[::]:15001."
+        )
+    return places
 
 
 def _door(text: str) -> tuple[str, HostPort]:

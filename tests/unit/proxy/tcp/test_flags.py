@@ -40,7 +40,7 @@ def test_a_sidecar_says_what_its_application_speaks(tmp_path: Path) -> None:
     ])  # fmt: skip
     assert isinstance(settings, MeshSettings)
     assert settings.protocol == "tcp"
-    assert settings.tcp.intercept == HostPort("127.0.0.1", 15001)
+    assert settings.tcp.intercept == (HostPort("127.0.0.1", 15001),)
     assert settings.tcp.intercept_unknown == "refuse"
 
 
