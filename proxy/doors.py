@@ -29,4 +29,9 @@ def serving(listener: Listener, protocol: str) -> asyncio.Protocol:
         from proxy.tcp.session import Session
 
         return Session(listener, listener.tunnels)
+    if protocol == "bolt":
+        from proxy.bolt.codec import CODEC
+        from proxy.rpc.downstream import Downstream as Framed
+
+        return Framed(listener, CODEC)
     return Downstream(listener)

@@ -40,6 +40,40 @@ def no_route(host: str) -> Refusal:
     return Refusal(404, "NR", f"No application is called {host!r} here: check the Host header.")
 
 
+def unknown_service(service: str) -> Refusal:
+    """A framed request names no application, and nobody says that the service is theirs."""
+    return Refusal(
+        404,
+        "NR",
+        f"No application declares an interface of the service {service!r} here: "
+        "declare one, or name the application that is called.",
+    )
+
+
+def ambiguous_service(service: str, names: str) -> Refusal:
+    """A framed request names no application, and more than one says that the service is theirs."""
+    return Refusal(
+        404,
+        "NR",
+        f"The service {service!r} is declared by {names}: name the application that is called.",
+    )
+
+
+def other_protocol(service: str, theirs: str, callers: str) -> Refusal:
+    """A frame cannot be said in HTTP, nor HTTP in a frame."""
+    return Refusal(
+        502,
+        "DPE",
+        f"{service!r} speaks {theirs} and its caller {callers}, and neither can be turned into the "
+        "other: call it in its own protocol.",
+    )
+
+
+def no_server() -> Refusal:
+    """An endpoint asks the one who calls it."""
+    return Refusal(404, "NR", "Nothing is served on this connection: it is a caller's.")
+
+
 def no_snapshot() -> Refusal:
     """Nobody has told this sidecar anything yet."""
     return Refusal(503, "NR", "This sidecar has no snapshot yet: is the console reachable?")

@@ -1,4 +1,8 @@
-"""Which declared interface a request calls: `GET /stock/{sku}` for `GET /stock/42?warm=1`."""
+"""Which declared interface a request calls: `GET /stock/{sku}` for `GET /stock/42?warm=1`.
+
+A name without a space is an operation of RPC, `SERVICE/METHOD` with the service as callers write it
+(`com.acme.OrderService:1.0/create`), or `SERVICE/*` for every method of it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from functools import lru_cache
 
 OTHER = "other"
 """What is counted together because nobody declared it."""
+EVERY = "*"
+"""In place of a method of RPC."""
 CACHE_LIMIT = 4096
 """Method and path pairs remembered; when it is full, it starts again."""
 
@@ -19,8 +25,8 @@ class Interfaces:
     __slots__ = ("_cache", "_match", "_names")
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = sorted(names, key=lambda name: (len(_VARIABLE.findall(name)), name))
-        shapes = (f"({_shape(name)})" for name in self._names)
+        self._names = sorted(names, key=_least_variable)
+        shapes = (f"({_shape(as_request(name))})" for name in self._names)
         self._match = re.compile("|".join(shapes).encode()).fullmatch if names else None
         self._cache: dict[tuple[bytes, bytes], str] = {}
 
@@ -43,6 +49,23 @@ class Interfaces:
 def interfaces_of(names: tuple[str, ...]) -> Interfaces:
     """One matcher per list of names, however often snapshots are swapped."""
     return Interfaces(names)
+
+
+def service_of(name: str) -> str:
+    """The service of RPC that an interface belongs to; empty for one of HTTP."""
+    return "" if " " in name else name.rpartition("/")[0]
+
+
+def as_request(name: str) -> str:
+    """An interface's name as the request line that calls it."""
+    if " " in name or "/" not in name:
+        return name
+    service, _, method = name.rpartition("/")
+    return f"POST /{service}/{'{any}' if method == EVERY else method}"
+
+
+def _least_variable(name: str) -> tuple[int, str]:
+    return len(_VARIABLE.findall(as_request(name))), name
 
 
 def _shape(name: str) -> str:

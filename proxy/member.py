@@ -39,7 +39,7 @@ class EndpointStats:
 
     __slots__ = (
         "answered", "attempts", "connect", "endpoint", "in_flight", "overflow", "protocol",
-        "server_error", "service", "timeout",
+        "server_error", "service", "strays", "timeout",
     )  # fmt: skip
 
     def __init__(self, service: str, endpoint: Endpoint) -> None:
@@ -57,6 +57,8 @@ class EndpointStats:
         """Requests that found it, or the line for it, full."""
         self.in_flight = 0
         """Attempts not yet over; the only number that also falls."""
+        self.strays = 0
+        """Answers that nobody waited for any more, or ever."""
 
     def fail(self, error: ErrorClass) -> None:
         """Count a failed attempt."""

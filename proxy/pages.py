@@ -121,6 +121,7 @@ def _member(member: Member) -> dict[str, object]:
         "answered": stats.answered,
         "errors": {error: n for error, n in stats.errors().items() if n},
         "in_flight": stats.in_flight,
+        "strays": stats.strays,
         "connections": member.opened,
         "idle": member.idle,
         "waiting": member.waiting,

@@ -19,16 +19,20 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from proxy.aio import spawn
 from proxy.current import Member
-from proxy.errors import overflow
+from proxy.errors import other_protocol, overflow
 from proxy.http1.upstream import Upstream
 from proxy.settings import Limits
 
 if TYPE_CHECKING:
+    from proxy.rpc.upstream import Upstream as FramedUpstream
     from proxy.seam import Asking, Connection, Link
 
 
 PLACES = {"http2": 100, "bolt": 256}
 """Requests that one new connection of a multiplexed protocol is dialled for; else one."""
+
+FRAMED = frozenset({"bolt"})
+"""Protocols that no other can be turned into."""
 
 
 class Contexts(Protocol):
@@ -53,7 +57,10 @@ class Pools:
         endpoint, is full."""
         if member.stats.in_flight >= self.limits.pool_requests:
             raise overflow(member.stats.service)
-        protocol = "http1" if asking.request.upgrade else member.protocol or protocol
+        theirs = member.protocol
+        if theirs and theirs != protocol and (theirs in FRAMED or protocol in FRAMED):
+            raise other_protocol(member.stats.service, theirs, protocol)
+        protocol = "http1" if asking.request.upgrade else theirs or protocol
         pool = member.pools.get(protocol) or self.pool(member, protocol)
         return cast("Pool", pool).acquire(asking, fresh)
 
@@ -164,6 +171,8 @@ class Pool:
             elif connection.is_idle:
                 self.unready(connection)
                 connection.close()
+                continue
+            connection.sweep(now)
 
     def renew(self, tls: Contexts | None, generation: int) -> None:
         """From now on dial this way; older connections close when nothing is in flight on them."""
@@ -234,8 +243,13 @@ class Pool:
         return range(min(self.places, len(self.waiting)))
 
 
-def dialled(pool: Pool) -> Upstream:
+def dialled(pool: Pool) -> Upstream | FramedUpstream:
     """A connection of the pool's protocol, to be given to the event loop."""
+    if pool.protocol == "bolt":
+        from proxy.bolt.codec import CODEC
+        from proxy.rpc.upstream import Upstream as FramedUpstream
+
+        return FramedUpstream(pool, CODEC)
     return Upstream(pool)
 
 

@@ -78,7 +78,7 @@ class Exchange:
     def begin(self) -> None:
         """Find out who may answer, and try one."""
         request = self.request
-        self.trace_id = traced(request)
+        self.trace_id = request.trace_id or traced(request)
         listener = self.listener
         try:
             choice = self.choice = listener.routing.choose(request, self.trace_id)

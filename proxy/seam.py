@@ -19,11 +19,16 @@ from proxy.http1.heads import Request, Response
 class Caller(Protocol):
     """Whoever asked: the place on a caller's connection where one answer goes."""
 
-    protocol: str
-    """What the caller speaks: `http1`, `http2` or `bolt`."""
-    encrypted: bool
     deadline: float
     """When the caller, or whoever it waits for, has taken too long; on the monotonic clock."""
+
+    @property
+    def protocol(self) -> str:
+        """What the caller speaks: `http1`, `http2` or `bolt`."""
+
+    @property
+    def encrypted(self) -> bool:
+        """Is its connection?"""
 
     @property
     def is_full(self) -> bool:
@@ -104,8 +109,10 @@ class Link(Protocol):
 
     reused: bool
     """Did the connection carry a request before? Then its peer may be closing it just now."""
-    full: bool
-    """Does the peer read slower than it is written to?"""
+
+    @property
+    def full(self) -> bool:
+        """Does the peer read slower than it is written to?"""
 
     def begin(
         self, exchange: Asking, request: Request, content: bytes, done: bool, trailers: bytes = b""
@@ -142,6 +149,9 @@ class Connection(Protocol):
     @property
     def is_idle(self) -> bool:
         """Is nothing in flight on it?"""
+
+    def sweep(self, now: float) -> None:
+        """Called a few times a second while it has room, if it carries many requests at once."""
 
     def close(self) -> None:
         """No more requests: end it when what is in flight is over."""

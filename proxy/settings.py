@@ -10,7 +10,7 @@ import msgspec
 
 Spoken = Literal["auto", "http1", "http2", "bolt", "tcp"]
 """What callers of a listener speak."""
-WORKING_PROTOCOLS = ("auto", "http1", "tcp")
+WORKING_PROTOCOLS = ("auto", "http1", "bolt", "tcp")
 
 
 class InvalidSettings(ValueError):

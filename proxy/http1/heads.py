@@ -299,6 +299,12 @@ _ON = _Handlers(
 class Request(Head):
     """A request's head."""
 
+    trace_id = b""
+    """Of a framed request, which says it in its own way; else it is in the lines."""
+    service = b""
+    """A slash and what a framed request calls when it does not name the application behind it; no
+    Host begins like this."""
+
     def __init__(self, head: bytes, found: re.Match[bytes], trusted: bool = False) -> None:
         if trusted:
             self.trusted = True

@@ -88,6 +88,9 @@ class Upstream(asyncio.Protocol):
         """Is nothing in flight on it?"""
         return self._exchange is None
 
+    def sweep(self, now: float) -> None:
+        """Nothing is overdue: it is not told."""
+
     def close(self) -> None:
         """End it once nothing is in flight."""
         self._reusable = False

@@ -1,5 +1,7 @@
 """Where a request goes: its Host names an application, a rule's split names the group.
 
+A framed request that names no application goes to the one that declares its service.
+
 Splits are sticky and monotone. A request's bucket is a hash of the rule and its stickiness key, and
 groups take buckets in the order of their names, so a percentage that is raised keeps those who were
 in and adds others.
@@ -12,8 +14,15 @@ from bisect import bisect_right
 
 from proxy.contract.snapshot import Rule
 from proxy.current import Choice, Current, Target
-from proxy.errors import no_endpoint, no_route, no_snapshot
+from proxy.errors import (
+    ambiguous_service,
+    no_endpoint,
+    no_route,
+    no_snapshot,
+    unknown_service,
+)
 from proxy.http1.heads import Request
+from proxy.interfaces import service_of
 
 BUCKETS = 10_000
 """A hundredth of a percent is the finest share."""
@@ -56,7 +65,7 @@ class Router:
         if table is not self._table:
             self._table = table
             self._plans = {}
-        host = request.host or b""
+        host = request.host or request.service
         plan = self._plans.get(host) or self._plan(host)
         if plan.split is None:
             choice = plan.target.everyone
@@ -71,16 +80,35 @@ class Router:
         self._current.table.adjust(now)
 
     def _plan(self, host: bytes) -> Plan:
+        target = self._target_of_service(host) if host[:1] == b"/" else self._target(host)
+        if len(self._plans) >= HOSTS_LIMIT:
+            self._plans.clear()
+        plan = self._plans[host] = Plan(target)
+        return plan
+
+    def _target(self, host: bytes) -> Target:
         name = _application(host)
         target = self._table.targets.get(name) or next(
             (t for n, t in self._table.targets.items() if n.lower() == name), None
         )
         if target is None:
             raise no_route(name) if self._table.v else no_snapshot()
-        if len(self._plans) >= HOSTS_LIMIT:
-            self._plans.clear()
-        plan = self._plans[host] = Plan(target)
-        return plan
+        return target
+
+    def _target_of_service(self, path: bytes) -> Target:
+        """The one application that declares an interface of this service of RPC."""
+        service = path[1:].decode("ascii", "replace")
+        found = [
+            target
+            for target in self._table.targets.values()
+            if any(service_of(name) == service for name in target.service.interfaces)
+        ]
+        if not service or not found:
+            raise unknown_service(service) if self._table.v else no_snapshot()
+        if len(found) > 1:
+            names = " and ".join(sorted(repr(target.service.name) for target in found[:3]))
+            raise ambiguous_service(service, names)
+        return found[0]
 
 
 class Plan:

@@ -132,10 +132,12 @@ async def relay(
 
 
 @asynccontextmanager
-async def outbound(current: Current, limits: Limits = QUICK) -> AsyncIterator[Stage]:
+async def outbound(
+    current: Current, limits: Limits = QUICK, speaks: Spoken = "http1"
+) -> AsyncIterator[Stage]:
     """An outbound listener that follows the table in force."""
     async with _stage(
-        Router(current), lambda: tuple(current.table.members.values()), limits
+        Router(current), lambda: tuple(current.table.members.values()), limits, speaks
     ) as stage:
         yield stage
 

@@ -198,10 +198,6 @@ def _is_turned_away(port: int, context: ssl.SSLContext) -> None:
             "--protocol http2 is not served yet: use auto or http1",
         ),
         (
-            ("--listen", "127.0.0.1:1", "--upstream", "127.0.0.1:1", "--protocol", "bolt"),
-            "--protocol bolt is not served yet",
-        ),
-        (
             ("--listen", "127.0.0.1:1", "--upstream", "127.0.0.1:1", "--admin", "0.0.0.0:1"),
             "use a loopback address",
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.interfaces import CACHE_LIMIT, OTHER, Interfaces
+from proxy.interfaces import CACHE_LIMIT, OTHER, Interfaces, service_of
 
 DECLARED = ("GET /stock/{sku}", "GET /stock/all", "POST /transfer", "GET /a.b/{x}/c/{y}")
 
@@ -38,3 +38,27 @@ def test_what_is_remembered_is_bounded() -> None:
     for n in range(CACHE_LIMIT + 10):
         interfaces.name_of(b"GET", b"/stock/%d" % n)
     assert len(interfaces._cache) <= CACHE_LIMIT
+
+
+RPC = ("com.acme.Orders:1.0/create", "com.acme.Orders:1.0/*", "com.acme.Other/get", "GET /x")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (b"/com.acme.Orders:1.0/create", "com.acme.Orders:1.0/create"),
+        (b"/com.acme.Orders:1.0/cancel", "com.acme.Orders:1.0/*"),
+        (b"/com.acme.Orders:1.0/", OTHER),
+        (b"/com.acme.Orders:2.0/create", OTHER),
+        (b"/comXacme.Other/get", OTHER),
+        (b"/com.acme.Other/get", "com.acme.Other/get"),
+        (b"/x", OTHER),
+    ],
+)
+def test_an_operation_of_rpc_is_declared_as_service_and_method(path: bytes, name: str) -> None:
+    assert Interfaces(RPC).name_of(b"POST", path) == name
+
+
+def test_an_operation_of_rpc_says_its_service() -> None:
+    services = [service_of(name) for name in (*RPC, "nonsense", "/x")]
+    assert services == ["com.acme.Orders:1.0"] * 2 + ["com.acme.Other", "", "", ""]

@@ -10,6 +10,7 @@ from proxy.contract.snapshot import Endpoint, Route, Rule, Service, Share, Snaps
 from proxy.current import Choice, Current
 from proxy.errors import Refusal
 from proxy.http1.heads import Request, parse_request
+from proxy.rpc.heads import FramedRequest
 from proxy.steering.router import HOSTS_LIMIT, Router
 
 
@@ -107,3 +108,50 @@ def test_spellings_of_host_that_are_remembered_are_bounded() -> None:
     for port in range(HOSTS_LIMIT + 10):
         router.choose(_request(f"stock_1:{port}"), b"t")
     assert len(router._plans) <= HOSTS_LIMIT
+
+
+def _framed(service: bytes, app: bytes = b"") -> FramedRequest:
+    return FramedRequest(b"", app=app, service=service, method=b"m", headers={}, one_way=False)
+
+
+def _declaring(**interfaces: str) -> Snapshot:
+    endpoint = Endpoint(id="a", addr="127.0.0.1:1", group="one", unit="u")
+    return Snapshot(
+        service={
+            app: Service(name=app, endpoints=(endpoint,), groups=("one",), interfaces=(name,))
+            for app, name in interfaces.items()
+        }
+    )
+
+
+def test_a_framed_request_goes_to_the_application_that_declares_its_service() -> None:
+    snapshot = _declaring(orders="a.Orders:1.0/create", stock="a.Stock:1.0/*", web="GET /a.Web/x")
+    assert _choose(snapshot, _framed(b"a.Stock:1.0")).target.service.name == "stock"
+    assert _choose(snapshot, _framed(b"a.Orders:1.0")).target.service.name == "orders"
+    named = _framed(b"a.Stock:1.0", app=b"orders")
+    assert _choose(snapshot, named).target.service.name == "orders"
+
+
+@pytest.mark.parametrize(
+    ("service", "says"),
+    [
+        (b"a.None:1.0", "No application declares an interface of the service 'a.None:1.0'"),
+        (b"a.stock:1.0", "No application declares"),
+        (b"", "No application declares"),
+        (b"a.Both:1.0", "declared by 'one' and 'two': name the application"),
+    ],
+)
+def test_a_service_that_is_nobodys_or_more_than_ones_has_no_route(
+    service: bytes, says: str
+) -> None:
+    snapshot = _declaring(
+        one="a.Both:1.0/x", two="a.Both:1.0/y", stock="a.Stock:1.0/*", web="GET /a.Web/x"
+    )
+    with pytest.raises(Refusal, match=says) as refusal:
+        _choose(snapshot, _framed(service))
+    assert refusal.value.flag == "NR"
+
+
+def test_a_service_is_unknown_while_there_is_no_snapshot() -> None:
+    with pytest.raises(Refusal, match="no snapshot yet"):
+        Router(Current()).choose(_framed(b"a.B"), b"t")

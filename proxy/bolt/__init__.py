@@ -1,0 +1,1 @@
+"""SOFABolt v1: its bytes (`wire`), header blocks (`headers`), statuses, and meaning (`codec`)."""

@@ -1,0 +1,316 @@
+"""A caller's connection that carries many framed requests at once, each an exchange of its own.
+
+What is in flight is bounded by not reading: a request begins only when there is a place for it.
+Answers cannot be held one by one, as these protocols have no windows; while a caller that does not
+read has too much unread, the connections that answer it are not read either, but only for a
+moment: then the caller's connection ends, so that it cannot hold up others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, cast
+
+from proxy.errors import BadMessage, Refusal, malformed
+from proxy.relay import Exchange
+from proxy.rpc.frames import ONE_WAY, PING, REQUEST, Codec, Frame
+from proxy.rpc.heads import FramedRequest
+
+if TYPE_CHECKING:
+    from proxy.http1.heads import Response
+    from proxy.listener import Listener
+
+CALLS_LIMIT = 256
+"""Requests in flight on one connection; later ones wait unread."""
+UNREAD_LIMIT = 8 * 1024 * 1024
+"""Bytes of answers that wait for a caller to read them."""
+UNREAD_SECONDS = 5.0
+"""How long a caller with more than that may hold up those who answer it."""
+FRAME_SECONDS = 30.0
+"""From the first byte of a frame to its last."""
+QUIET_SECONDS = 1.0
+"""While draining, a connection without a request for so long is closed."""
+
+
+class Call:
+    """One request of a caller: where its answer goes."""
+
+    __slots__ = ("_connection", "_slow_upstream", "deadline", "exchange", "frame")
+
+    exchange: Exchange
+
+    def __init__(self, connection: Downstream, frame: Frame) -> None:
+        self._connection = connection
+        self.frame = frame
+        self.deadline = 0.0
+        self._slow_upstream = False
+
+    @property
+    def protocol(self) -> str:
+        """What the caller speaks."""
+        return self._connection.codec.name
+
+    @property
+    def encrypted(self) -> bool:
+        """Is its connection?"""
+        return self._connection.encrypted
+
+    @property
+    def is_full(self) -> bool:
+        """Does the caller hold up those who answer it?"""
+        return self._connection.holds_up
+
+    def begin_body(self) -> tuple[bytes, bool, bytes]:
+        """Nothing follows a frame."""
+        return b"", True, b""
+
+    def interim(self, response: Response) -> None:
+        """Framed protocols have none."""
+
+    def answer(
+        self, response: Response, length: int, content: bytes, done: bool, trailers: bytes = b""
+    ) -> None:
+        """The whole answer, under the caller's own number."""
+        frame, connection = self.frame, self._connection
+        self.exchange.bytes_in = len(frame.raw)
+        if frame.kind == REQUEST:
+            codec = connection.codec
+            if response.mesh_flag and connection.listener.side == "in":
+                content = codec.unflagged(content)
+            connection.write(codec.with_id(content, frame.id))
+
+    def answer_more(self, content: bytes, done: bool, trailers: bytes = b"") -> None:
+        """Nothing follows a frame."""
+
+    def refuse(self, refusal: Refusal) -> None:
+        """A whole answer made here."""
+        frame, connection = self.frame, self._connection
+        self.exchange.bytes_in = len(frame.raw)
+        if frame.kind == REQUEST:
+            connection.write(connection.codec.refusal(frame, refusal))
+
+    def hold(self, held: bool) -> None:
+        """The upstream does not keep up, so nobody's next request is read; or go on."""
+        if held != self._slow_upstream:
+            self._slow_upstream = held
+            self._connection.slow_upstream(held)
+
+    def abort(self) -> None:
+        """The caller is told nothing more."""
+        self._connection.abort()
+
+    def exchange_over(self) -> None:
+        """Everything is said and counted."""
+        self.hold(False)
+        self._connection.over(self)
+
+
+class Downstream(asyncio.Protocol):
+    """One connection of a caller."""
+
+    __slots__ = (
+        "_broken", "_calls", "_deadline", "_frame_since", "_heard", "_holds_up_since", "_is_full",
+        "_left_at", "_paused", "_reader", "_reading", "_slow_upstreams", "_trusted", "codec",
+        "encrypted", "listener", "transport",
+    )  # fmt: skip
+
+    transport: asyncio.Transport
+
+    def __init__(self, listener: Listener, codec: Codec) -> None:
+        self.listener = listener
+        self.codec = codec
+        self.encrypted = False
+        self._broken = False
+        """Were there bytes that are no frame? Then what is in flight is still answered."""
+        self._reader = codec.reader()
+        self._calls: dict[int, Call] = {}
+        """Requests in flight by the caller's numbers."""
+        self._deadline = 0.0
+        """When it has been silent for too long; on the monotonic clock."""
+        self._heard = False
+        self._frame_since = 0.0
+        """When the tick first saw the frame that is not whole yet; 0 is none."""
+        self._holds_up_since = 0.0
+        self._is_full = False
+        self._left_at = 0.0
+        """When the caller was asked to send no more requests; 0 is not yet."""
+        self._paused = False
+        self._reading = False
+        self._slow_upstreams = 0
+        self._trusted = False
+
+    # what the transport says
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.encrypted = transport.get_extra_info("ssl_object") is not None
+        self._trusted = self.encrypted and self.listener.side == "in"
+        self._deadline = monotonic() + self.listener.limits.idle_seconds
+        if not self.listener.joined(self):
+            self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._broken:
+            self._heard = True
+            self._reader.feed(data)
+            self._read()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.listener.left(self)
+        calls = list(self._calls.values())
+        self._calls.clear()
+        for call in calls:
+            call.exchange.caller_left()
+
+    def pause_writing(self) -> None:
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        self._is_full = False
+        if self._holds_up_since:
+            self._holds_up_since = 0.0
+            self._hold_up(False)
+        self._read()
+
+    # requests
+
+    def _read(self) -> None:
+        """Begin every request there is a place for, and say whether more bytes are wanted."""
+        if self._reading or self._broken or self.transport.is_closing():
+            return
+        self._reading = True
+        try:
+            while self._has_place and (frame := self._reader.next()) is not None:
+                self._frame_since = 0.0
+                self._take(frame)
+        except BadMessage as error:
+            self._refuse_unread(error)
+            return
+        finally:
+            self._reading = False
+        if self._paused == self._has_place and not self.transport.is_closing():
+            self._paused = not self._paused
+            if self._paused:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
+
+    @property
+    def _has_place(self) -> bool:
+        return not self._is_full and not self._slow_upstreams and len(self._calls) < CALLS_LIMIT
+
+    def _take(self, frame: Frame) -> None:
+        if frame.kind in (REQUEST, ONE_WAY):
+            self._begin(frame)
+        elif frame.kind == PING:
+            self.write(self.codec.pong(frame))
+        # the rest asks for nothing: no request was sent to the caller
+
+    def _begin(self, frame: Frame) -> None:
+        try:
+            request = self.codec.request(frame, self._trusted)
+        except BadMessage as error:
+            refusal = malformed(error)
+            self.listener.refused_unread(refusal)
+            if frame.kind == REQUEST:
+                self.write(self.codec.refusal(frame, refusal))
+            return
+        if frame.id in self._calls:
+            raise BadMessage(f"Two requests in flight have the same number, {frame.id}.")
+        self._exchange(frame, request)
+
+    def _exchange(self, frame: Frame, request: FramedRequest) -> None:
+        call = self._calls[frame.id] = Call(self, frame)
+        now = monotonic()
+        exchange = call.exchange = Exchange(self.listener, call, request, now)
+        exchange.begin()
+        if frame.timeout_ms > 0:
+            call.deadline = min(call.deadline, now + frame.timeout_ms / 1000)
+
+    def over(self, call: Call) -> None:
+        """A request is over: the next may begin."""
+        self._calls.pop(call.frame.id, None)
+        if self._broken:
+            self._end_when_done()
+        elif self._paused and not self._reading:
+            asyncio.get_running_loop().call_soon(self._read)
+
+    def slow_upstream(self, held: bool) -> None:
+        """One more, or one less, of those who are asked does not keep up."""
+        self._slow_upstreams += 1 if held else -1
+        if not held and self._paused and not self._reading:
+            asyncio.get_running_loop().call_soon(self._read)
+
+    # answers
+
+    def write(self, frame: bytes) -> None:
+        """A whole frame to the caller."""
+        self.transport.write(frame)
+        if self._is_full and self.transport.get_write_buffer_size() > UNREAD_LIMIT:
+            self._holds_up_since = self._holds_up_since or monotonic()
+            self._hold_up(True)
+
+    @property
+    def holds_up(self) -> bool:
+        """Is so much unread that those who answer this caller are not read?"""
+        return self._holds_up_since > 0
+
+    def _hold_up(self, held: bool) -> None:
+        for call in list(self._calls.values()):
+            call.exchange.caller_full(held)
+
+    def _refuse_unread(self, error: BadMessage) -> None:
+        """No frame after this one can be found. What is in flight is answered; what still comes is
+        read and dropped for a moment, as unread bytes would destroy the last words on their way."""
+        refusal = malformed(error)
+        self.listener.refused_unread(refusal)
+        self._broken = True
+        self._deadline = monotonic() + self.listener.limits.linger_seconds
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+        self.transport.write(self.codec.last_words(refusal))
+        self._end_when_done()
+
+    def _end_when_done(self) -> None:
+        if not self._calls and self.transport.can_write_eof() and not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def abort(self) -> None:
+        """End it now."""
+        self.transport.abort()
+
+    # time
+
+    def sweep(self, now: float, draining: bool) -> None:
+        """Called a few times a second: is something overdue?"""
+        for call in list(self._calls.values()):
+            if now >= call.deadline:
+                call.exchange.expired()
+        if self._heard and not self._broken:
+            self._heard = False
+            self._deadline = now + self.listener.limits.idle_seconds
+        if self._holds_up_since and now - self._holds_up_since > UNREAD_SECONDS:
+            self.transport.abort()
+        elif self._reader.partial and not self._paused and not self._broken:
+            self._sweep_frame(now)
+        elif not self._calls:
+            self._sweep_idle(now)
+        if draining and not self._left_at:
+            self._left_at = now
+            self.write(self.codec.go_away(0))
+
+    def _sweep_frame(self, now: float) -> None:
+        if not self._frame_since:
+            self._frame_since = now
+        elif now - self._frame_since > FRAME_SECONDS:
+            self._refuse_unread(BadMessage("A frame did not come in time.", 408))
+
+    def _sweep_idle(self, now: float) -> None:
+        if now >= self._deadline:
+            self.transport.abort()
+        elif self._left_at:
+            quiet_since = self._deadline - self.listener.limits.idle_seconds
+            if now - max(quiet_since, self._left_at) > QUIET_SECONDS:
+                self.transport.close()
