@@ -17,7 +17,7 @@ from proxy.contract.reports import ErrorClass
 from proxy.current import Choice, Member
 from proxy.errors import Refusal
 from proxy.flags import Flag
-from proxy.http1.heads import TUNNEL, Request, Response
+from proxy.http1.heads import SWITCHING, TUNNEL, Request, Response
 from proxy.tracing import traced
 
 if TYPE_CHECKING:
@@ -168,7 +168,9 @@ class Exchange:
         member, choice = self.member, self.choice
         if member is None or choice is None:
             return
-        if self.status:
+        if self.status == SWITCHING:
+            self._end_with(errors.connection_ended(member.stats.service))
+        elif self.status:
             self._broken(errors.bad_answer(member.stats.service, "it ended early."))
         elif not self.can_repeat:
             self._broken(errors.connection_ended(member.stats.service))
@@ -191,6 +193,9 @@ class Exchange:
 
     def expired(self) -> None:
         """Nothing has happened for too long: whoever was expected to act is told."""
+        if self.status == SWITCHING:
+            self.caller_left("SI")
+            return
         if not self.request_sent and self.link is not None and not self.link.full:
             self._drop_link()
             self._end_with(errors.caller_too_slow())
@@ -239,8 +244,12 @@ class Exchange:
             self._answered()
         elif self.choice is not None:
             service, limits = self.choice.target.service, self.listener.limits
-            is_tunnel = length == TUNNEL
-            self.patience = limits.tunnel_seconds if is_tunnel else service.idle_timeout_seconds
+            if length == TUNNEL:
+                self.patience = limits.tunnel_seconds
+                if self.member is not None:  # whatever the two say to each other later
+                    self.member.stats.answered += 1
+            else:
+                self.patience = service.idle_timeout_seconds
             self.caller.deadline = monotonic() + self.patience
 
     def answer_more(self, content: bytes, done: bool, trailers: bytes = b"") -> None:
@@ -314,10 +323,10 @@ class Exchange:
     def _answered(self) -> None:
         member = self.member
         if member is not None:
-            if self.error is None:
-                member.stats.answered += 1
-            else:
+            if self.error is not None:
                 self._failed(self.error, str(self.status))
+            elif self.status != SWITCHING:  # a tunnel was counted when it began
+                member.stats.answered += 1
         self._finish()
 
     def _failed(self, error: ErrorClass, detail: str) -> None:

@@ -135,6 +135,7 @@ class Server:
                 for listener in self.listeners:
                     await listener.when_empty()
         left = self.cut_off()
+        await asyncio.sleep(0)  # what was cut says its last words before the logs are written
         for listener in self.listeners:
             listener.pools.close(listener.members())
             if listener.access_log is not None:

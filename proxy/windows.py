@@ -45,7 +45,7 @@ class Counts:
         self.requests += 1
         self.bytes_in += bytes_in
         self.bytes_out += bytes_out
-        if status:
+        if status >= 200:  # how long a tunnel's peers talked is no latency
             self.latency[bisect_left(LATENCY_BOUNDS_SECONDS, seconds)] += 1
             self.latency_sum += seconds
         if 200 <= status < 300:

@@ -7,11 +7,10 @@ caller is still read for a moment, so that it can read the refusal before the co
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from time import monotonic
 from typing import cast
 
+from proxy.ends import reset
 from proxy.errors import BadMessage, Refusal, malformed
 from proxy.http1.bodies import Reader, chunk, last_chunk, reader_of
 from proxy.http1.heads import (
@@ -43,7 +42,6 @@ CR = 13
 QUIET_SECONDS = 1.0
 """While draining, a connection without a request for so long is closed."""
 _HELD_BY_BUFFER, _HELD_BY_UPSTREAM = 1, 2
-_RESET = struct.pack("ii", 1, 0)
 
 
 class Downstream(asyncio.Protocol):
@@ -100,6 +98,14 @@ class Downstream(asyncio.Protocol):
             self._buffer += data
             if len(self._buffer) >= BUFFER_LIMIT:
                 self._hold(_HELD_BY_BUFFER)
+
+    def eof_received(self) -> bool:
+        """In a tunnel one way may end before the other, except in TLS; elsewhere it is the end."""
+        exchange = self._exchange
+        if exchange is None or exchange.status != SWITCHING:
+            return False
+        exchange.body_more(b"", True)
+        return not self.encrypted
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._listener.left(self)
@@ -281,6 +287,7 @@ class Downstream(asyncio.Protocol):
         unread = self._body is not None or self._buffer != b""
         if exchange is not None and exchange.status == SWITCHING:
             unread = False  # a tunnel has no end of its own
+            self.deadline = monotonic() + self._listener.limits.idle_seconds
         self._body = None
         if self._phase == LINGERING:
             return
@@ -300,11 +307,7 @@ class Downstream(asyncio.Protocol):
     def abort(self) -> None:
         """End at once, in a way that nobody takes for the end of an answer."""
         self._phase = LINGERING
-        if not self.transport.is_closing():
-            self.transport.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, _RESET
-            )
-        self.transport.abort()
+        reset(self.transport)
 
     def _next(self) -> None:
         if self._phase == READING_HEAD and self._buffer and not self.is_full:

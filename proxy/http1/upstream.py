@@ -6,12 +6,14 @@ import asyncio
 import select
 from typing import TYPE_CHECKING, cast
 
+from proxy.ends import reset
 from proxy.errors import BadMessage
 from proxy.http1.bodies import Endless, Reader, chunk, last_chunk, reader_of
 from proxy.http1.heads import (
     ANSWER_HEAD_LIMIT,
     CHUNKED,
     SWITCHING,
+    TUNNEL,
     Request,
     Response,
     parse_response,
@@ -35,9 +37,9 @@ class Upstream(asyncio.Protocol):
     """A connection that carries one request at a time, and so is its own link."""
 
     __slots__ = (
-        "_buffer", "_chunked", "_ended", "_exchange", "_held", "_interims", "_poll", "_pool",
-        "_reader", "_reusable", "_sent", "_to_head", "full", "generation", "idle_since", "is_ready",
-        "opened", "reused", "transport",
+        "_buffer", "_chunked", "_ended", "_exchange", "_held", "_interims", "_is_tunnel", "_poll",
+        "_pool", "_reader", "_reusable", "_sent", "_to_head", "full", "generation", "idle_since",
+        "is_ready", "opened", "reused", "transport",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -59,6 +61,8 @@ class Upstream(asyncio.Protocol):
         """Is the whole request written, body and all?"""
         self._chunked = False
         self._to_head = False
+        self._is_tunnel = False
+        """Did the peer agree to switch? Then bytes pass as they are, and ends and resets too."""
         self._held = False
         self.full = False
         self._interims = 0
@@ -124,6 +128,8 @@ class Upstream(asyncio.Protocol):
         framed = self._framed(content, done, trailers)
         if framed:
             self.transport.write(framed)
+        if done and self._is_tunnel:
+            self._end_tunnel()
 
     def hold(self, held: bool) -> None:
         """Read no more for now: the caller does not keep up. Or go on."""
@@ -137,7 +143,22 @@ class Upstream(asyncio.Protocol):
     def leave(self) -> None:
         """The exchange ends before its answer does, so the connection is of no more use."""
         self._exchange = None
-        self.transport.abort()
+        if not self._is_tunnel:
+            self.transport.abort()
+        elif self._sent:
+            self.transport.close()
+        else:
+            reset(self.transport)
+
+    def _end_tunnel(self) -> None:
+        """The caller's way has ended; the other goes on, except in TLS."""
+        if self.transport.is_closing():
+            return
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self._ended = True
+            self.transport.close()
 
     def _framed(self, content: bytes, done: bool, trailers: bytes) -> bytes:
         if not self._chunked:
@@ -229,6 +250,7 @@ class Upstream(asyncio.Protocol):
         if response.idle_hint:
             member.idle_seconds = min(member.idle_seconds, response.idle_hint - 0.5)
         length = response.body_length(self._to_head)
+        self._is_tunnel = length == TUNNEL
         if length == len(data):
             self._free()
             exchange.answer(response, length, data, True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
+from proxy.ends import reset
 from proxy.interception.original import leads_here, original_destination
 from proxy.sniff import Greeter
-from proxy.tcp.session import Session, reset
+from proxy.tcp.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,12 +8,11 @@ reset. TLS, as asyncio has it, cannot end one way only: there the end of one is 
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from proxy.aio import spawn
+from proxy.ends import reset
 from proxy.errors import Refusal
 from proxy.pools import reason_of
 from proxy.tcp.dialling import Attempt, dialled, stay_in_touch
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 10.0
 """How often, at least, a session is looked at: for silence, and to count its bytes."""
-_RESET = struct.pack("ii", 1, 0)
 
 
 class Session(asyncio.Protocol):
@@ -347,11 +345,3 @@ def hold(transport: asyncio.Transport | None, held: bool) -> None:
             transport.pause_reading()
         else:
             transport.resume_reading()
-
-
-def reset(transport: asyncio.Transport) -> None:
-    """End a connection at once and say so: its peer sees a reset, and not an end in peace."""
-    if not transport.is_closing():
-        own: socket.socket = transport.get_extra_info("socket")
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-    transport.abort()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,6 +23,7 @@ from proxy.server import Server
 from proxy.settings import HostPort, Limits, Spoken
 from proxy.steering.router import FixedRouter, Router
 from proxy.windows import Windows
+from tests.harness.wait import eventually_async
 
 PATIENCE_SECONDS = 15.0
 LOOPBACK = "127.0.0.1"
@@ -235,3 +238,19 @@ def body_of(answer: bytes) -> bytes:
 def status_of(answer: bytes) -> int:
     """The status of the first line."""
     return int(answer.split(b" ", 2)[1])
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection as a crashed peer does."""
+    own: socket.socket = writer.get_extra_info("socket")
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def until(look: Callable[[], object]) -> None:
+    """Wait until it is true."""
+
+    async def looked() -> object:
+        return look()
+
+    await eventually_async(looked)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -15,7 +14,6 @@ from proxy.assembly import fixed
 from proxy.current import Choice
 from proxy.settings import Limits
 from proxy.tcp.session import Session
-from tests.harness.wait import eventually_async
 from tests.integration.proxy.processes import free_port
 from tests.integration.proxy.rig import (
     LOOPBACK,
@@ -25,7 +23,9 @@ from tests.integration.proxy.rig import (
     origin,
     read_head,
     relay,
+    reset,
     run,
+    until,
 )
 
 MEGABYTES = 8 * 1024 * 1024
@@ -41,20 +41,6 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"220 at your service\r\n")
     await echo(reader, writer)
-
-
-def reset(writer: asyncio.StreamWriter) -> None:
-    """End a connection as a crashed peer does."""
-    own: socket.socket = writer.get_extra_info("socket")
-    own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-
-
-async def until(look: Callable[[], object]) -> None:
-    async def looked() -> object:
-        return look()
-
-    await eventually_async(looked)
 
 
 def sessions(stage: Stage) -> list[Session]:
