@@ -16,14 +16,20 @@ if TYPE_CHECKING:
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 BOLT_V1 = 0x01
 METHOD_LIMIT = 32
-"""As long as a method may be; who has sent no space by then does not speak HTTP/1.1."""
-_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+"""As long as a method may be."""
+_PRINTABLE = frozenset(range(0x21, 0x7F))
+_SKIPPED = frozenset(b"\t\x0b\x0c\x1c\x1d\x1e\x1f \x85\xa0")
+"""What careless servers skip before a method."""
 _EARLY = frozenset(b"\r\n")
 """Empty lines before a request line are skipped (RFC 9112, 2.2)."""
 
 
 def spoken(first: bytes) -> str | None:
-    """`http2`, `bolt`, `http1` or `tcp`; None when more bytes are needed to tell."""
+    """`http2`, `bolt`, `http1` or `tcp`; None when more bytes are needed to tell.
+
+    Whatever a careless server might still take for a request is called `http1`, where it is refused
+    unless it is one: passed on as a TCP session it would go round everything that is checked.
+    """
     if not first:
         return None
     if first[0] == BOLT_V1:
@@ -31,12 +37,14 @@ def spoken(first: bytes) -> str | None:
     if first[: len(PREFACE)] == PREFACE[: len(first)]:
         return "http2" if len(first) >= len(PREFACE) else None
     line = first.lstrip(b"\r\n") if first[0] in _EARLY else first
+    if line and line[0] in _SKIPPED:
+        return "http1"
     for at, byte in enumerate(line[: METHOD_LIMIT + 1]):
-        if byte == 0x20 and at:
+        if byte in b" \t" and at:
             return "http1"
-        if byte not in _TOKEN:
+        if byte not in _PRINTABLE:
             return "tcp"
-    return None if len(line) <= METHOD_LIMIT else "tcp"
+    return None if len(line) <= METHOD_LIMIT else "http1"
 
 
 class Greeter(asyncio.Protocol):

@@ -109,6 +109,8 @@ class Downstream(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._listener.left(self)
+        self._phase = LINGERING
+        self._buffer = b""  # what waits in it is begun for nobody
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.caller_left()

@@ -23,7 +23,7 @@ from proxy.http1.edge import (
     MESH_NAMES,
     is_end_to_end,
 )
-from proxy.http1.lines import FIELDS, FIELDS_LIMIT, TOKEN, is_token, without
+from proxy.http1.lines import FIELDS, FIELDS_LIMIT, TOKEN, bare_line_end, is_token, without
 
 HEAD_LIMIT = 16 * 1024
 """Bytes of a request's head; Envoy's 60 KiB is four times what real callers need."""
@@ -486,6 +486,8 @@ def framing_of(length: int) -> bytes:
 
 
 def _bad_request(head: bytes) -> BadMessage:
+    if bare_line_end(head):
+        return BadMessage("A line of the head ends in a bare CR or LF.")
     line = head.partition(b"\r\n")[0]
     if head.count(b"\n") > FIELDS_LIMIT + 2:
         return BadMessage(f"More than {FIELDS_LIMIT} header lines.", 431)

@@ -33,8 +33,9 @@ def bare_line_end(part: bytes, since: int = 0) -> bool:
     what came after `since`, where all before was asked about already."""
     if since and part[since] == LF:
         since += 1  # its CR was there
-    rest = part[since:].replace(b"\r\n", b"")
-    return b"\n" in rest or b"\r" in rest[:-1]
+    end = len(part) - 1 if part[-1:] == b"\r" else len(part)  # its LF may still come
+    rest = part[since:end].replace(b"\r\n", b"")
+    return b"\n" in rest or b"\r" in rest
 
 
 def without(lines: bytes, spans: list[tuple[int, int]]) -> bytes:

@@ -15,8 +15,13 @@ CASES = [
     (b"\x01\x00\x01", "bolt"),
     (b"\x16\x03\x01", "tcp"),
     (b"*1\r\n$4\r\nPING\r\n", "tcp"),
-    (b"a" * 33, "tcp"),
-    (b" GET", "tcp"),
+    (b"a" * 33, "http1"),
+    (b" GET", "http1"),
+    (b"\r\n\tGET", "http1"),
+    (b"\xa0GET / HTTP/1.1", "http1"),
+    (b"GE(T / HTTP/1.1", "http1"),
+    (b"GET\t/ HTTP/1.1", "http1"),
+    (b"GE\x01T / HTTP/1.1", "tcp"),
     (b"\xda\xbb", "tcp"),
 ]
 

@@ -1,0 +1,123 @@
+"""The laws that hold for any bytes, one function per parser; each raises when one does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import msgspec
+
+from proxy.contract import codec
+from proxy.errors import BadMessage
+from proxy.http1.bodies import Chunked
+from proxy.http1.heads import parse_request, parse_response, request_bytes
+from proxy.sniff import spoken
+from tests.fuzz.conversations import Broken, forwarded, heard
+
+Target = Callable[[bytes], None]
+CUTS_LIMIT = 6
+
+
+def cut(data: bytes) -> tuple[int, bytes, list[bytes]]:
+    """Read a choice and some places from the first bytes; the rest, whole and in these parts."""
+    if not data:
+        return 0, b"", []
+    choice, count = data[0], data[0] % CUTS_LIMIT
+    places, rest = data[1 : 1 + 2 * count], data[1 + 2 * count :]
+    numbers = [places[n] * 256 + places[n + 1] for n in range(0, len(places) - 1, 2)]
+    at = {number % (len(rest) + 1) for number in numbers}
+    return choice, rest, [rest[a:b] for a, b in pairwise(sorted(at | {0, len(rest)}))]
+
+
+def requests(data: bytes) -> None:
+    """A caller's bytes: readers agree on what is forwarded, however they were cut."""
+    _, rest, parts = cut(data)
+    if rest:
+        whole = forwarded([rest])
+        if forwarded(parts) != whole:
+            raise Broken(f"cut into {parts!r} it becomes {forwarded(parts)} and not {whole}")
+
+
+def answers(data: bytes) -> None:
+    """An origin's bytes: one whole answer or a broken one, however they were cut."""
+    choice, rest, parts = cut(data)
+    if rest:
+        method = (b"GET", b"HEAD", b"POST")[choice // 8 % 3]
+        minor, ends = int(choice < 224), bool(choice & 1)
+        whole = heard([rest], method, minor, ends)
+        split = heard(parts, method, minor, ends)
+        if split != whole:
+            raise Broken(f"cut into {parts!r} it becomes {split} and not {whole}")
+
+
+def heads(data: bytes) -> None:
+    """A head is refused, or reads the same when it is written again."""
+    for head in (data, b"GET / HTTP/1.1\r\nHost: a\r\n" + data + b"\r\n\r\n"):
+        try:
+            once = parse_request(head)
+        except BadMessage:
+            continue
+        again = parse_request(request_bytes(once))
+        if (again.method, again.target, again.host, again.length, again.fields) != (
+            once.method, once.target, once.host, once.length, once.fields,
+        ):  # fmt: skip
+            raise Broken(f"{head!r} reads differently when written again")
+    for head in (data, b"HTTP/1.1 200 OK\r\n" + data + b"\r\n\r\n"):
+        try:
+            parse_response(head)
+        except BadMessage:
+            continue
+
+
+def chunks(data: bytes) -> None:
+    """Chunks give the same content, the same end and the same fault, however they are cut."""
+    _, rest, parts = cut(data)
+    if _content(parts) != _content([rest]):
+        raise Broken(f"cut into {parts!r} it becomes {_content(parts)} and not {_content([rest])}")
+
+
+def _content(parts: list[bytes]) -> tuple[bytes, bytes, bytes] | str:
+    reader = Chunked()
+    content = after = b""
+    for part in parts:
+        if reader.done:
+            after += part
+            continue
+        try:
+            content += reader.feed(part)
+        except BadMessage as error:
+            return f"{error.status} {error}"
+    return content, reader.trailers, reader.rest + after
+
+
+def sniffing(data: bytes) -> None:
+    """Fewer bytes never tell something else."""
+    told = spoken(data)
+    for n in range(min(len(data), 64)):
+        if spoken(data[:n]) not in (None, told):
+            raise Broken(f"{data[:n]!r} is {spoken(data[:n])}, and {data!r} is {told}")
+
+
+def contract(data: bytes) -> None:
+    """A frame is refused, or is heard as it was said."""
+    for decode in (codec.decode_from_sidecar, codec.decode_from_console):
+        try:
+            message = decode(data)
+        except codec.InvalidFrame:
+            continue
+        if decode(codec.encode(message)) != message:
+            raise Broken(f"{data!r} is not heard as it was said")
+    try:
+        codec.decode_snapshot(data)
+    except (codec.InvalidFrame, msgspec.MsgspecError):
+        return
+
+
+TARGETS: dict[str, Target] = {
+    "requests": requests,
+    "answers": answers,
+    "heads": heads,
+    "chunks": chunks,
+    "sniffing": sniffing,
+    "contract": contract,
+}
