@@ -35,6 +35,10 @@ def malformed(error: BadMessage) -> Refusal:
     return Refusal(error.status, "SI" if error.status == 408 else "DPE", str(error))
 
 
+class Unavailable(Refusal):
+    """One endpoint cannot take a request now. Nothing was sent, so another may."""
+
+
 def no_route(host: str) -> Refusal:
     """Nothing here is called by that name."""
     return Refusal(404, "NR", f"No application is called {host!r} here: check the Host header.")
@@ -85,14 +89,19 @@ def no_endpoint(service: str, group: str) -> Refusal:
     return Refusal(503, "UH", f"No endpoint of {where} can answer now.", "connect")
 
 
-def overflow(service: str) -> Refusal:
-    """Too many requests wait for a connection to one endpoint already."""
-    return Refusal(503, "UO", f"Too many requests are waiting for {service!r}.", "connect")
+def overflow(service: str) -> Unavailable:
+    """Too many requests are at one endpoint, or wait for a connection to it, already."""
+    return Unavailable(503, "UO", f"Too many requests are waiting for {service!r}.", "connect")
 
 
 def connect_failed(service: str, detail: str) -> Refusal:
     """Every attempt to connect failed, so nothing was sent."""
     return Refusal(503, "UF", f"Cannot connect to {service!r}: {detail}.", "connect")
+
+
+def resting(service: str, detail: str) -> Unavailable:
+    """The endpoint could not be reached a moment ago, so it is not dialled just now."""
+    return Unavailable(503, "UF", f"Cannot connect to {service!r}: {detail}.", "connect")
 
 
 def connection_ended(service: str) -> Refusal:

@@ -76,9 +76,8 @@ class Listener:
 
     __slots__ = (
         "_emptied", "accepted", "access_log", "admission", "callers", "draining", "failures",
-        "interception",
-        "limits", "members", "name", "pools", "refusals", "routing", "side", "speaks", "tunnels",
-        "turned_away", "windows",
+        "interception", "limits", "members", "name", "pools", "refusals", "retries_refused",
+        "routing", "side", "speaks", "tunnels", "turned_away", "windows",
     )  # fmt: skip
 
     def __init__(
@@ -121,6 +120,8 @@ class Listener:
         self.accepted = 0
         self.turned_away = 0
         """Connections closed at once because there were too many."""
+        self.retries_refused = 0
+        """Requests that were not sent again because the budget was spent."""
         self.refusals: dict[Flag, int] = {}
         """Answers made here, by response flag."""
 

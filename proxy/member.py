@@ -7,12 +7,14 @@ from typing import Protocol
 
 from proxy.contract.reports import ErrorClass
 from proxy.contract.snapshot import Endpoint, Service
+from proxy.errors import Unavailable, overflow
 from proxy.windows import Counts
 
 IDLE_LIMIT_SECONDS = 60.0
 """Shorter than a sidecar keeps a caller's idle connection (75 s), so a pooled one is never closed
 by its server just as a request starts on it."""
 REST_SECONDS = 0.05
+"""How long an endpoint is not dialled after a dial that failed; twice as long after each more."""
 REST_LIMIT_SECONDS = 1.0
 
 
@@ -39,7 +41,7 @@ class EndpointStats:
 
     __slots__ = (
         "answered", "attempts", "connect", "endpoint", "in_flight", "overflow", "protocol",
-        "server_error", "service", "strays", "timeout",
+        "retries", "server_error", "service", "strays", "timeout",
     )  # fmt: skip
 
     def __init__(self, service: str, endpoint: Endpoint) -> None:
@@ -53,6 +55,8 @@ class EndpointStats:
         self.timeout = 0
         self.server_error = 0
         self.protocol = 0
+        self.retries = 0
+        """Attempts there that were not a request's first."""
         self.overflow = 0
         """Requests that found it, or the line for it, full."""
         self.in_flight = 0
@@ -125,10 +129,18 @@ class Member:
             self.endpoint = self.stats.endpoint = endpoint
             self.counts = {}
 
+    def full(self) -> Unavailable:
+        """It, or the line for it, is full: count that, and say so."""
+        self.stats.overflow += 1
+        return overflow(self.stats.service)
+
     def not_reached(self, now: float, why: str) -> None:
         """A dial failed: leave it alone for a while, twice as long each time. Other endpoints serve
-        meanwhile, and whoever refuses connections is not asked for one by each request."""
+        meanwhile, and whoever refuses connections is not asked for one by each request. Dials that
+        fail together count once."""
         self.why = why
+        if now < self.rest_until:
+            return
         self.rest_until = now + min(
             REST_LIMIT_SECONDS, REST_SECONDS * 2 ** min(self.unreachable, 9)
         )
@@ -139,6 +151,12 @@ class Member:
         self.unreachable = 0
         self.rest_until = 0.0
         self.why = ""
+
+    def circuit(self, now: float) -> str:
+        """`closed` lets requests through, `open` has it rest, `half_open` lets one dial try."""
+        if not self.unreachable:
+            return "closed"
+        return "open" if now < self.rest_until else "half_open"
 
     def retire(self) -> None:
         """Leave force: what is idle closes now, what is in use when it is done."""

@@ -3,10 +3,11 @@ or a path a caller made up."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from proxy.contract.reports import LATENCY_BOUNDS_SECONDS, EdgeWindow
 from proxy.listener import Listener
+from proxy.member import Member
 
 Labels = dict[str, str]
 
@@ -34,6 +35,30 @@ def exposition(
             (("", {"listener": door.name}, door.accepted) for door in doors),
         ),
         *_family("connections", "gauge", "Connections open now.", _connections(doors)),
+        *_family(
+            "upstream_overflows_total",
+            "counter",
+            "Requests that found an endpoint, or the line for it, full.",
+            _upstreams(doors, lambda member: member.stats.overflow),
+        ),
+        *_family(
+            "upstream_retries_total",
+            "counter",
+            "Attempts that were not a request's first.",
+            _upstreams(doors, lambda member: member.stats.retries),
+        ),
+        *_family(
+            "upstream_endpoints_unreachable",
+            "gauge",
+            "Endpoints whose last dial failed.",
+            _upstreams(doors, lambda member: bool(member.unreachable)),
+        ),
+        *_family(
+            "retries_refused_total",
+            "counter",
+            "Retries that the budget did not allow.",
+            (("", {"listener": door.name}, door.retries_refused) for door in doors),
+        ),
     ]
     for name, value in gauges.items():
         lines += _family(
@@ -100,6 +125,17 @@ def _connections(doors: list[Listener]) -> Iterator[Sample]:
         members = door.members()
         yield "", {"listener": door.name, "side": "callers"}, len(door.callers)
         yield "", {"listener": door.name, "side": "upstreams"}, sum(m.opened for m in members)
+
+
+def _upstreams(doors: list[Listener], count: Callable[[Member], int]) -> Iterator[Sample]:
+    """Sums over the endpoints in force of one application, unit and group."""
+    for door in doors:
+        sums: dict[tuple[str, str, str], int] = {}
+        for member in door.members():
+            key = (member.stats.service, member.endpoint.unit, member.endpoint.group)
+            sums[key] = sums.get(key, 0) + count(member)
+        for (app, unit, group), n in sums.items():
+            yield "", {"listener": door.name, "app": app, "unit": unit, "group": group}, n
 
 
 def _labels_of(edge: EdgeWindow) -> Labels:

@@ -61,6 +61,7 @@ class Pages:
                         "accepted": listener.accepted,
                         "turned_away": listener.turned_away,
                         "refusals": listener.refusals,
+                        "retries_refused": listener.retries_refused,
                         "log_lines_dropped": listener.access_log.dropped
                         if listener.access_log
                         else 0,
@@ -125,4 +126,8 @@ def _member(member: Member) -> dict[str, object]:
         "connections": member.opened,
         "idle": member.idle,
         "waiting": member.waiting,
+        "retries": stats.retries,
+        "overflows": stats.overflow,
+        "circuit": member.circuit(monotonic()),
+        "unreachable_because": member.why,
     }

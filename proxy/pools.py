@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from proxy.aio import spawn
 from proxy.current import Member
-from proxy.errors import other_protocol, overflow
+from proxy.errors import other_protocol, resting
 from proxy.http1.upstream import Upstream
 from proxy.settings import Limits
 
@@ -56,7 +56,7 @@ class Pools:
         line and is told. `fresh` takes a new connection only. Raises Refusal when the line, or the
         endpoint, is full."""
         if member.stats.in_flight >= self.limits.pool_requests:
-            raise overflow(member.stats.service)
+            raise member.full()
         theirs = member.protocol
         if theirs and theirs != protocol and (theirs in FRAMED or protocol in FRAMED):
             raise other_protocol(member.stats.service, theirs, protocol)
@@ -127,26 +127,33 @@ class Pool:
             if link is not None:
                 return link
         if len(self.waiting) >= self.limits.pool_pending:
-            raise overflow(self.member.stats.service)
+            raise self.member.full()
+        if not self.opened and monotonic() < self.member.rest_until:
+            raise resting(self.member.stats.service, self.member.why)
         self.waiting.append(asking)
         self._dial_more()
         return None
 
     def has_room(self, connection: Connection) -> None:
         """A connection came free, or has one more place: to the first in line, or ready."""
-        if self.member.retired or connection.generation != self.generation:
+        if connection.generation != self.generation:
             connection.close()
+            self._dial_more()
             return
         now = monotonic()
         connection.idle_since = now
         while self.waiting:
-            link = connection.take(now, True)
+            link = connection.take(now, self.waiting[0].can_repeat)
             if link is None:
+                connection.close()
+                self._dial_more()
                 return
             self.waiting.popleft().send(link)
             if not connection.has_room:
                 return
-        if not connection.is_ready:
+        if self.member.retired:
+            connection.close()
+        elif not connection.is_ready:
             connection.is_ready = True
             self.ready.append(connection)
 
@@ -155,6 +162,8 @@ class Pool:
         self.opened -= 1
         self.unready(connection)
         self._dial_more()
+        if not self.opened:
+            self._tell(len(self.waiting), self.member.why or "it closed the connection at once")
 
     def unready(self, connection: Connection) -> None:
         """A connection takes no more requests."""
@@ -173,6 +182,8 @@ class Pool:
                 connection.close()
                 continue
             connection.sweep(now)
+        if self.waiting:
+            self._dial_more()
 
     def renew(self, tls: Contexts | None, generation: int) -> None:
         """From now on dial this way; older connections close when nothing is in flight on them."""
@@ -202,11 +213,18 @@ class Pool:
         return None
 
     def _dial_more(self) -> None:
+        """For those who wait; one at a time at a member that could not be reached, and not while it
+        rests (then a connection that comes free serves them, or the sweep asks again)."""
         most = self.limits.pool_connections
+        member = self.member
+        if member.unreachable:
+            if self.dialing or monotonic() < member.rest_until:
+                return
+            most = min(most, self.opened + 1)
         while self.dialing * self.places < len(self.waiting) and self.opened < most:
             self.dialing += 1
             self.opened += 1
-            spawn(self._dial(), name=f"dial {self.member.endpoint.addr}")
+            spawn(self._dial(), name=f"dial {member.endpoint.addr}")
 
     async def _dial(self) -> None:
         member = self.member
@@ -214,7 +232,7 @@ class Pool:
         seconds = member.connect_seconds
         try:
             async with asyncio.timeout(seconds):
-                await asyncio.get_running_loop().create_connection(
+                transport, _ = await asyncio.get_running_loop().create_connection(
                     lambda: connection,
                     member.host,
                     member.port,
@@ -223,11 +241,18 @@ class Pool:
                 )
         except TimeoutError:
             self._dial_failed(connection, f"no connection within {seconds:g} s")
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:
             self._dial_failed(connection, reason_of(error))
         else:
-            self.dialing -= 1
+            self.dialled_well(connection, transport)
+
+    def dialled_well(self, connection: Connection, transport: asyncio.BaseTransport) -> None:
+        """A connection is open; one that ended meanwhile serves nobody, who waits needs another."""
+        self.dialing -= 1
+        self.member.reached()
+        if not transport.is_closing():
             self.has_room(connection)
+        self._dial_more()
 
     def _dial_failed(self, connection: Connection, detail: str) -> None:
         self.dialing -= 1
@@ -235,12 +260,15 @@ class Pool:
             connection.abort()
         else:
             self.opened -= 1
-        for asking in [self.waiting.popleft() for _ in self._counted_on_one()]:
-            asking.connect_failed(detail)
+        self.member.not_reached(monotonic(), detail)
+        self._tell(self.places if self.opened else len(self.waiting), detail)
         self._dial_more()
 
-    def _counted_on_one(self) -> range:
-        return range(min(self.places, len(self.waiting)))
+    def _tell(self, n: int, detail: str) -> None:
+        """The first of the line that nothing is opened for them."""
+        for _ in range(n):
+            if self.waiting:
+                self.waiting.popleft().connect_failed(detail)
 
 
 def dialled(pool: Pool) -> Upstream | FramedUpstream:
@@ -253,7 +281,7 @@ def dialled(pool: Pool) -> Upstream | FramedUpstream:
     return Upstream(pool)
 
 
-def reason_of(error: OSError | UnicodeError) -> str:
+def reason_of(error: OSError | ValueError) -> str:
     """An error's own words, without numbers and addresses of this machine."""
     if isinstance(error, ssl.SSLError):
         return f"TLS: {error.reason or error}"

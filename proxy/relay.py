@@ -8,6 +8,7 @@ in their `Listener`.
 
 from __future__ import annotations
 
+import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
@@ -15,9 +16,10 @@ from proxy import errors
 from proxy.balancer import pick
 from proxy.contract.reports import ErrorClass
 from proxy.current import Choice, Member
-from proxy.errors import Refusal
+from proxy.errors import Refusal, Unavailable
 from proxy.flags import Flag
 from proxy.http1.heads import SWITCHING, TUNNEL, Request, Response
+from proxy.retrying import REPEATABLE, pause_after
 from proxy.tracing import traced
 
 if TYPE_CHECKING:
@@ -25,12 +27,11 @@ if TYPE_CHECKING:
     from proxy.listener import Listener
     from proxy.seam import Caller, Link
 
-ATTEMPTS = 3
-"""Links tried for one request, at most."""
 BODY_RATE = 512
 """Bytes a second that a body has to come at until its answer begins, once the patience with the
 request is used up; Apache's figure."""
-REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+PASSES_LIMIT = 32
+"""Members asked for a place on one attempt, at most, while each is full or rests."""
 UNREACHED = b"UF"
 """The flag of `errors.connect_failed`: nothing was sent."""
 
@@ -50,6 +51,8 @@ class Exchange:
     """Is an attempt under way, and counted as in flight?"""
     is_retry = False
     """Does this attempt take from the service's retry budget?"""
+    pause: asyncio.TimerHandle | None = None
+    """Runs while a retry waits for its moment."""
     reused = False
     request_sent = False
     """Is the whole request written, body and all?"""
@@ -87,6 +90,8 @@ class Exchange:
             self.interface = interface = target.interfaces.name_of(self.method, request.path)
             self.meter = listener.admission.enter(target.service.name, interface)
             self.patience = patience = target.service.request_timeout_seconds
+            if target.service.try_timeout_seconds and self.can_repeat:
+                patience = min(patience, target.service.try_timeout_seconds)
             self.caller.deadline = self.began + patience
             member = pick(choice, (), request, self.trace_id)
             if member is None:
@@ -96,15 +101,34 @@ class Exchange:
             self._refuse(refusal)
 
     def _attempt(self, member: Member, fresh: bool) -> None:
-        self.attempts += 1
         self.member = member
-        link = self.listener.pools.acquire(member, self, self.caller.protocol, fresh)
+        try:
+            link = self.listener.pools.acquire(member, self, self.caller.protocol, fresh)
+        except Unavailable as why:
+            member, link = self._elsewhere(member, why)
+            self.member = member
         stats = member.stats
+        if self.attempts:
+            stats.retries += 1
+        self.attempts += 1
         stats.attempts += 1
         stats.in_flight += 1
         self.is_open = True
         if link is not None:
             self.send(link)
+
+    def _elsewhere(self, member: Member, why: Unavailable) -> tuple[Member, Link | None]:
+        """The member is full, or rests, so the others are asked; raises Refusal when all are."""
+        passed = (*self.tried, member)
+        for _ in range(PASSES_LIMIT):
+            other = self._other_than(passed)
+            if other is None:
+                break
+            try:
+                return other, self.listener.pools.acquire(other, self, self.caller.protocol, False)
+            except Unavailable:
+                passed = (*passed, other)
+        raise why
 
     def send(self, link: Link) -> None:
         """Here is a link: write the request on it."""
@@ -137,13 +161,13 @@ class Exchange:
 
     def connect_failed(self, detail: str) -> None:
         """Nothing was sent, so any request may try another endpoint."""
-        self._failed("connect", detail)
         choice, member = self.choice, self.member
-        if choice is None or member is None:
+        if choice is None or member is None or self.over:
             return
-        if not self._try_another(choice, member):
+        self._failed("connect", detail)
+        if not self._try_another(member):
             service = choice.target.service.name
-            if self.attempts >= ATTEMPTS:
+            if self.attempts > 1 and not self._may_try():
                 self._refuse(errors.tried_enough(service, self.attempts, detail))
             else:
                 self._refuse(errors.connect_failed(service, detail))
@@ -155,7 +179,7 @@ class Exchange:
         if member is None:
             return
         self._close_attempt()
-        if self.attempts < ATTEMPTS and not self.status and not self.bytes_in:
+        if self._may_try() and not self.status and not self.bytes_in:
             self._again(member, fresh=False)
         else:
             self._broken(errors.unprocessed(member.stats.service, detail))
@@ -172,9 +196,9 @@ class Exchange:
             self._end_with(errors.connection_ended(member.stats.service))
         elif self.status:
             self._broken(errors.bad_answer(member.stats.service, "it ended early."))
-        elif not self.can_repeat:
+        elif not self.can_repeat or not choice.target.service.retries:
             self._broken(errors.connection_ended(member.stats.service))
-        elif self.attempts >= ATTEMPTS:
+        elif not self._may_try():
             why = "it closed the connection before it answered"
             self._broken(errors.tried_enough(member.stats.service, self.attempts, why))
         elif self.reused:
@@ -182,7 +206,7 @@ class Exchange:
             self._again(member, fresh=True)
         else:
             self._failed("connect", "it closed the connection before it answered")
-            if not self._take_from_budget() or not self._try_another(choice, member):
+            if not self._retry(member):
                 self._end_with(errors.connection_ended(member.stats.service))
 
     def answer_broken(self, why: str) -> None:
@@ -195,8 +219,11 @@ class Exchange:
         """Nothing has happened for too long: whoever was expected to act is told."""
         if self.status == SWITCHING:
             self.caller_left("SI")
+        elif self.pause is not None:
+            self._end_with(errors.too_slow(self.member.stats.service if self.member else ""))
+        elif not self.status and self.can_repeat and self._try_expired():
             return
-        if not self.request_sent and self.link is not None and not self.link.full:
+        elif not self.request_sent and self.link is not None and not self.link.full:
             self._drop_link()
             self._end_with(errors.caller_too_slow())
         elif self.caller.is_full:
@@ -232,7 +259,7 @@ class Exchange:
         status = response.status
         if status >= 500 or response.error is not None:
             unreached = response.mesh_flag == UNREACHED and self.listener.side == "out"
-            if unreached and done and self._unreached(response):
+            if not response.no_retry and self._goes_elsewhere(status, unreached, done):
                 return
             self.error = "connect" if unreached else response.error or "5xx"
         self.status = status
@@ -263,18 +290,6 @@ class Exchange:
         else:
             self.caller.deadline = monotonic() + self.patience
 
-    def _unreached(self, response: Response) -> bool:
-        """An endpoint's sidecar says that it could not reach its application, so nothing was done
-        and another endpoint may be asked; not with a body, which is gone, nor against a mark."""
-        choice, member = self.choice, self.member
-        if choice is None or member is None or self.request.length or response.no_retry:
-            return False
-        if not self._may_try_another(choice, member):
-            return False
-        self.link = None
-        self._failed("connect", "its application cannot be reached")
-        return self._try_another(choice, member)
-
     def upstream_full(self, full: bool) -> None:
         """The upstream reads slower than the caller writes, or has caught up."""
         self.caller.hold(full)
@@ -286,33 +301,97 @@ class Exchange:
 
     # try again
 
-    def _may_try_another(self, choice: Choice, member: Member) -> bool:
-        tried = (*self.tried, member)
-        return (
-            self.attempts < ATTEMPTS
-            and pick(choice, tried, self.request, self.trace_id) is not None
-        )
+    def _may_try(self) -> bool:
+        return self.choice is not None and self.attempts <= self.choice.target.service.retries
 
-    def _try_another(self, choice: Choice, member: Member) -> bool:
+    def _other_than(self, passed: tuple[Member, ...]) -> Member | None:
+        if self.choice is None:
+            return None
+        return pick(self.choice, passed, self.request, self.trace_id)
+
+    def _try_another(self, member: Member) -> bool:
+        """Nothing was done there, so another may be asked at once."""
         self.tried = (*self.tried, member)
-        if self.attempts >= ATTEMPTS:
-            return False
-        other = pick(choice, self.tried, self.request, self.trace_id)
+        other = self._other_than(self.tried) if self._may_try() else None
         if other is None:
             return False
         self._again(other, fresh=False)
         return True
 
-    def _take_from_budget(self) -> bool:
-        """May this request be sent again though it may have been seen? Such retries are a share of
-        what is under way, so that they cannot become the load that keeps a service down."""
-        if self.choice is None:
+    def _goes_elsewhere(self, status: int, unreached: bool, done: bool) -> bool:
+        """Is a bad answer not the last word? When an endpoint's sidecar says that it could not
+        reach its application, nothing was done; not with a body, which is gone. Else only if the
+        service says so of this status, and the request may be repeated."""
+        choice, member = self.choice, self.member
+        if choice is None or member is None or not self._may_try():
+            return False
+        if unreached and done and not self.request.length:
+            if self._other_than((*self.tried, member)) is None:
+                return False
+            self.link = None
+            self._failed("connect", "its application cannot be reached")
+            return self._try_another(member)
+        if not self.can_repeat or status not in choice.target.service.retry_on:
+            return False
+        if not self._may_retry(member):
+            return False
+        if done:
+            self.link = None  # it may serve somebody else already
+        self._drop_link()
+        self._failed("5xx", str(status))
+        return self._retry(member)
+
+    def _try_expired(self) -> bool:
+        """Is this only the end of one try, and not of all patience? Then another begins, or, when
+        none may, this one has the rest of the time."""
+        choice, member = self.choice, self.member
+        if choice is None or member is None:
+            return False
+        ends = self.began + self.patience
+        if monotonic() >= ends:
+            return False
+        self.caller.deadline = ends
+        if self._may_try() and self._may_retry(member):
+            self._drop_link()
+            self._failed("timeout", "it did not answer within the time of one try")
+            self._retry(member)
+        return True
+
+    def _may_retry(self, member: Member) -> bool:
+        """Is there another endpoint, and room in the budget? What is taken is given back at the
+        end. Such retries are a share of what is under way, so that they cannot become the load
+        that keeps a service down."""
+        if self.choice is None or self._other_than((*self.tried, member)) is None:
             return False
         self.is_retry = self.is_retry or self.choice.target.budget.take()
+        if not self.is_retry:
+            self.listener.retries_refused += 1
         return self.is_retry
 
+    def _retry(self, member: Member) -> bool:
+        """Send it again though it may have been seen: elsewhere, within the budget, in a moment."""
+        if not self._may_retry(member):
+            return False
+        self.tried = (*self.tried, member)
+        self.caller.deadline = self.began + self.patience
+        loop = asyncio.get_running_loop()
+        self.pause = loop.call_later(pause_after(self.attempts), self._after_pause)
+        return True
+
+    def _after_pause(self) -> None:
+        self.pause = None
+        other = self._other_than(self.tried)
+        if other is not None:
+            self._again(other, fresh=False)
+        elif self.member is not None:
+            self._end_with(errors.connection_ended(self.member.stats.service))
+
     def _again(self, member: Member, fresh: bool) -> None:
-        self.tried_at = monotonic()
+        self.tried_at = now = monotonic()
+        service = self.choice.target.service if self.choice is not None else None
+        if service is not None and service.try_timeout_seconds and self.can_repeat:
+            ends = self.began + self.patience
+            self.caller.deadline = min(ends, now + service.try_timeout_seconds)
         try:
             self._attempt(member, fresh)
         except Refusal as refusal:
@@ -386,6 +465,9 @@ class Exchange:
             return
         self.over = True
         self._close_attempt()
+        if self.pause is not None:
+            self.pause.cancel()
+            self.pause = None
         if self.meter is not None:
             self.meter.leave()
         if self.choice is not None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from proxy import errors
 from proxy.balancer import pick
 from proxy.pools import reason_of
-from proxy.relay import ATTEMPTS
 
 if TYPE_CHECKING:
     from proxy.contract.reports import ErrorClass
@@ -38,7 +37,7 @@ class Attempt:
     def __init__(self, listener: Listener, member: Member) -> None:
         pool = listener.pools.pool(member, INTERFACE)
         if pool.opened >= listener.limits.pool_connections:
-            raise errors.overflow(member.stats.service)
+            raise member.full()
         self._listener = listener
         self._began = monotonic()
         self._is_open = True
@@ -61,13 +60,18 @@ class Attempt:
                     server_hostname="" if tls else None,
                 )
         except TimeoutError:
-            return f"no connection within {member.connect_seconds:g} s"
-        except (OSError, UnicodeError) as error:
-            return reason_of(error)
+            return self._not_reached(f"no connection within {member.connect_seconds:g} s")
+        except (OSError, ValueError) as error:
+            return self._not_reached(reason_of(error))
         except asyncio.CancelledError:
             self.over()
             raise
+        member.reached()
         return ""
+
+    def _not_reached(self, why: str) -> str:
+        self.member.not_reached(monotonic(), why)
+        return why
 
     def answered(self) -> None:
         """The endpoint said something, or ended in peace."""
@@ -107,12 +111,17 @@ async def dialled(
     tried: tuple[Member, ...] = ()
     key = b"%032x" % random.getrandbits(128)
     why = ""
-    while len(tried) < ATTEMPTS:
+    left = choice.target.service.retries + 1
+    while left:
         member = pick(choice, tried, None, key)
         if member is None:
             break
-        attempt = Attempt(listener, member)
         tried = (*tried, member)
+        if monotonic() < member.rest_until:
+            why = member.why
+            continue
+        left -= 1
+        attempt = Attempt(listener, member)
         on_try(member)
         why = await attempt.connect(make)
         if not why:
