@@ -22,6 +22,8 @@ _VALID = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?"
 ).fullmatch
 _LENGTH = 55
+_USUAL = re.compile(rb" 00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\r").match
+"""As nearly everybody writes it: taken where it stands."""
 _LINES = re.compile(rb"^trace(?:parent|state):[^\r]*\r\n", re.IGNORECASE | re.MULTILINE)
 
 
@@ -31,9 +33,12 @@ def traced(request: Request) -> bytes:
     at = lower.find(_TRACEPARENT)
     if at >= 0:
         at += len(_TRACEPARENT)
-        end = lower.find(b"\r", at)
-        if lower.find(_TRACEPARENT, end) < 0:
-            trace_id = trace_id_of(request.raw[at:end].strip())
+        if lower.find(_TRACEPARENT, at) < 0:
+            raw = request.raw
+            usual = _USUAL(raw, at)
+            if usual is not None:
+                return usual[1]
+            trace_id = trace_id_of(raw[at : raw.find(b"\r", at)].strip())
             if trace_id:
                 return trace_id
         _forget(request)

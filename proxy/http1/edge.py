@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import re
 
-MESH_NAMES = rb"x[-_]mesh[-_][^:\r]*|x[-_]forwarded[-_]client[-_]cert"
+MESH_NAMES = rb"x[-_](?:mesh[-_][^:\r]*|forwarded[-_]client[-_]cert)"
 """As an expression over lower-case names: what only a sidecar may say in a request."""
 APPLICATIONS_MAY_SAY = frozenset({b"x-mesh-sticky"})
 """But for these: an application chooses by what its splits are sticky."""
-LOOKALIKES = rb"content_length|transfer_encoding"
-"""Names that frame nothing here but may frame a body for who reads headers as variables."""
 CONNECTION_OPTIONS_LIMIT = 32
 """Options of one Connection header; each is looked for in the whole head."""
 

@@ -19,7 +19,6 @@ from proxy.errors import BadMessage, Refusal
 from proxy.http1.edge import (
     APPLICATIONS_MAY_SAY,
     CONNECTION_OPTIONS_LIMIT,
-    LOOKALIKES,
     MESH_NAMES,
     is_end_to_end,
 )
@@ -66,11 +65,13 @@ _RESPONSE = re.compile(
     rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*+))?\r\n" + FIELDS
 ).fullmatch
 _OF_THIS_HOP = (
-    rb"(c(?:ontent-length|onnection)|keep-alive|proxy-connection|t(?:ransfer-encoding|railer|e)"
-    rb"|upgrade|" + MESH_NAMES + rb"|" + LOOKALIKES
+    rb"con(?:tent[-_]length|nection)|" + MESH_NAMES + rb"|t(?:ransfer[-_]encoding|railer|e)"
+    rb"|keep-alive|proxy-connection|upgrade"
 )
-_IN_REQUEST = re.compile(rb"\r\n" + _OF_THIS_HOP + rb"|host|expect|http2-settings):([^\r]*)").search
-_IN_RESPONSE = re.compile(rb"\r\n" + _OF_THIS_HOP + rb"):([^\r]*)").search
+_IN_REQUEST = re.compile(
+    rb"\r\n(h(?:ost|ttp2-settings)|" + _OF_THIS_HOP + rb"|expect):([^\r]*)"
+).search
+_IN_RESPONSE = re.compile(rb"\r\n(" + _OF_THIS_HOP + rb"):([^\r]*)").search
 _HOST = re.compile(rb"(?:(?:[a-z0-9._~-]|%[0-9a-f]{2})+|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?").fullmatch
 _ABSOLUTE = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE | re.DOTALL).fullmatch
 _TOKEN_LIST = re.compile(rb"[ \t]*,[ \t]*").split
