@@ -14,7 +14,7 @@ from proxy import aio
 from proxy.access_log import opened_log
 from proxy.admin import Admin
 from proxy.contract.session import Gauges
-from proxy.contract.snapshot import Endpoint, Service
+from proxy.contract.snapshot import Endpoint, Service, ServiceProtocol
 from proxy.control import Alone, Control
 from proxy.current import Choice, Current, Member, Target
 from proxy.errors import Refusal
@@ -101,7 +101,8 @@ class Process:
         if settings.listen_tls or settings.upstream_tls:
             from proxy.encryption.contexts import ClientContexts, server_context
 
-            tls_in = server_context(settings.listen_tls) if settings.listen_tls else None
+            if settings.listen_tls:
+                tls_in = server_context(settings.listen_tls, settings.protocol)
             tls_out = ClientContexts(settings.upstream_tls) if settings.upstream_tls else None
         routing, members = self._alone_routing(settings)
         listener = Listener(
@@ -124,7 +125,7 @@ class Process:
         self, settings: StandaloneSettings
     ) -> tuple[Routing, Callable[[], Collection[Member]]]:
         if settings.snapshot is None:
-            choice = fixed("upstream", settings.upstream)
+            choice = fixed("upstream", settings.upstream, protocol=settings.upstream_protocol)
             return FixedRouter(choice), lambda: choice.members
         self.file = SnapshotFile(settings.snapshot, self.current)
         self.control = Alone(self.file)
@@ -275,6 +276,7 @@ def fixed(
     unit: str = "",
     group: str = "all",
     interfaces: tuple[str, ...] = (),
+    protocol: ServiceProtocol = "auto",
 ) -> Choice:
     """The members of a listener that is told once where its requests go."""
     service = Service(
@@ -284,6 +286,7 @@ def fixed(
         ),
         groups=(group,),
         interfaces=interfaces,
+        protocol=protocol,
     )
     members = tuple(Member(service, endpoint) for endpoint in service.endpoints)
     return Target(service, members, None).everyone

@@ -9,7 +9,6 @@ from typing import NoReturn, get_args
 
 from proxy.contract.identity import InvalidIdentity, check_name
 from proxy.settings import (
-    WORKING_PROTOCOLS,
     HostPort,
     InvalidSettings,
     MeshSettings,
@@ -17,6 +16,7 @@ from proxy.settings import (
     Spoken,
     StandaloneSettings,
     TlsFiles,
+    UpstreamProtocol,
     host_port,
     is_loopback,
 )
@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     alone.add_argument("--listen-tls", metavar="CERT,KEY,CA", help="mutual TLS towards callers")
     alone.add_argument("--upstream-tls", metavar="CERT,KEY,CA", help="mutual TLS to upstreams")
+    alone.add_argument("--upstream-protocol", default="auto", choices=get_args(UpstreamProtocol))
     both = parser.add_argument_group("both")
     both.add_argument(
         "--protocol", default="auto", choices=get_args(Spoken), help="what callers speak"
@@ -116,8 +117,9 @@ def _standalone(given: argparse.Namespace) -> StandaloneSettings:
         snapshot=given.snapshot,
         listen_tls=_tls_files("--listen-tls", given.listen_tls),
         upstream_tls=_tls_files("--upstream-tls", given.upstream_tls),
-        protocol=_spoken(given.protocol),
+        protocol=given.protocol,
         tcp=tcp,
+        upstream_protocol=given.upstream_protocol,
         admin=_admin(given.admin),
         access_log=given.access_log,
         handover=given.handover,
@@ -154,20 +156,12 @@ def _mesh(given: argparse.Namespace) -> MeshSettings:
         advertise=host_port(given.advertise) if given.advertise else None,
         admin=_admin(given.admin),
         state_dir=given.state_dir,
-        protocol=_spoken(given.protocol),
+        protocol=given.protocol,
         tcp=tcp_settings(given),
         interfaces=tuple(given.interface),
         access_log=given.access_log,
         handover=given.handover,
     )
-
-
-def _spoken(protocol: Spoken) -> Spoken:
-    if protocol not in WORKING_PROTOCOLS:
-        raise InvalidSettings(
-            f"--protocol {protocol} is not served yet: use {' or '.join(WORKING_PROTOCOLS)}."
-        )
-    return protocol
 
 
 def _need(given: argparse.Namespace, *names: str, why: str) -> None:

@@ -34,4 +34,8 @@ def serving(listener: Listener, protocol: str) -> asyncio.Protocol:
         from proxy.rpc.downstream import Downstream as Framed
 
         return Framed(listener, CODEC)
+    if protocol == "http2":
+        from proxy.http2.downstream import Downstream as Http2Downstream
+
+        return Http2Downstream(listener)
     return Downstream(listener)

@@ -24,6 +24,7 @@ from proxy.http1.upstream import Upstream
 from proxy.settings import Limits
 
 if TYPE_CHECKING:
+    from proxy.http2.upstream import Upstream as Http2Upstream
     from proxy.rpc.upstream import Upstream as FramedUpstream
     from proxy.seam import Asking, Connection, Link
 
@@ -150,6 +151,7 @@ class Pool:
                 return
             self.waiting.popleft().send(link)
             if not connection.has_room:
+                self.unready(connection)
                 return
         if self.member.retired:
             connection.close()
@@ -244,7 +246,10 @@ class Pool:
         except (OSError, ValueError) as error:
             self._dial_failed(connection, reason_of(error))
         else:
-            self.dialled_well(connection, transport)
+            if connection.unfit:
+                self._dial_failed(connection, connection.unfit)
+            else:
+                self.dialled_well(connection, transport)
 
     def dialled_well(self, connection: Connection, transport: asyncio.BaseTransport) -> None:
         """A connection is open; one that ended meanwhile serves nobody, who waits needs another."""
@@ -271,13 +276,17 @@ class Pool:
                 self.waiting.popleft().connect_failed(detail)
 
 
-def dialled(pool: Pool) -> Upstream | FramedUpstream:
+def dialled(pool: Pool) -> Upstream | Http2Upstream | FramedUpstream:
     """A connection of the pool's protocol, to be given to the event loop."""
     if pool.protocol == "bolt":
         from proxy.bolt.codec import CODEC
         from proxy.rpc.upstream import Upstream as FramedUpstream
 
         return FramedUpstream(pool, CODEC)
+    if pool.protocol == "http2":
+        from proxy.http2.upstream import Upstream as Http2Upstream
+
+        return Http2Upstream(pool)
     return Upstream(pool)
 
 

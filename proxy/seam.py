@@ -138,6 +138,8 @@ class Connection(Protocol):
     """Does it stand among the pool's connections with room? The pool's own mark."""
     idle_since: float
     generation: int
+    unfit: str
+    """Why it may not be used though it connected; empty when it may."""
 
     def take(self, now: float, can_repeat: bool) -> Link | None:
         """A place for one request; None when the connection should not be used any more."""

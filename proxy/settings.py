@@ -10,7 +10,8 @@ import msgspec
 
 Spoken = Literal["auto", "http1", "http2", "bolt", "tcp"]
 """What callers of a listener speak."""
-WORKING_PROTOCOLS = ("auto", "http1", "bolt", "tcp")
+UpstreamProtocol = Literal["auto", "http1", "http2"]
+"""What the fixed upstreams of a stand-alone proxy speak."""
 
 
 class InvalidSettings(ValueError):
@@ -107,6 +108,8 @@ class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`auto` is told from a caller's first bytes."""
     tcp: TcpSettings = TcpSettings()
     """What is carried as TCP besides; what names an application needs a snapshot."""
+    upstream_protocol: UpstreamProtocol = "auto"
+    """What upstreams are spoken to with; `auto` is what the caller speaks."""
     admin: HostPort | None = None
     """Loopback only; None has no admin."""
     access_log: str | None = None

@@ -28,10 +28,13 @@ class ClientContexts:
         return made
 
 
-def server_context(files: TlsFiles) -> ssl.SSLContext:
-    """For a listener: callers must show a certificate of the authority."""
+def server_context(files: TlsFiles, speaks: str = "http1") -> ssl.SSLContext:
+    """For a listener: callers must show a certificate of the authority. They are offered the names
+    of what is spoken there; who offers none of them is told nothing."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _load(context, files)
+    if speaks in ALPN:
+        context.set_alpn_protocols(ALPN[speaks])
     context.verify_mode = ssl.CERT_REQUIRED
     return context
 

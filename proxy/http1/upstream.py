@@ -43,6 +43,7 @@ class Upstream(asyncio.Protocol):
     )  # fmt: skip
 
     transport: asyncio.Transport
+    unfit = ""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -68,6 +68,7 @@ class Upstream(asyncio.Protocol):
     )  # fmt: skip
 
     transport: asyncio.Transport
+    unfit = ""
 
     def __init__(self, pool: Pool, codec: Codec) -> None:
         self._pool = pool

@@ -15,6 +15,8 @@ HEAVY = {
     "channels",
     "daphne",
     "django",
+    "h2",
+    "hpack",
     "httpx",
     "kombu",
     "meshconsole",
@@ -33,7 +35,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 
 
-def test_a_sidecar_loads_no_web_framework() -> None:
+def test_a_sidecar_loads_no_web_framework_and_no_protocol_before_it_is_spoken() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOADED],
         cwd=ROOT,

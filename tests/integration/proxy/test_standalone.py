@@ -194,8 +194,8 @@ def _is_turned_away(port: int, context: ssl.SSLContext) -> None:
         (("--listen", "nowhere", "--upstream", "127.0.0.1:1"), "write HOST:PORT"),
         (("--listen", "127.0.0.1:99999", "--upstream", "127.0.0.1:1"), "write HOST:PORT"),
         (
-            ("--listen", "127.0.0.1:1", "--upstream", "127.0.0.1:1", "--protocol", "http2"),
-            "--protocol http2 is not served yet: use auto or http1",
+            ("--listen", "127.0.0.1:1", "--upstream", "127.0.0.1:1", "--protocol", "http3"),
+            "invalid choice: 'http3'",
         ),
         (
             ("--listen", "127.0.0.1:1", "--upstream", "127.0.0.1:1", "--admin", "0.0.0.0:1"),
