@@ -101,6 +101,8 @@ class Cutter:
     def _check_order(self, kind: int, flags: int, length: int) -> None:
         if not self._settled and (kind != SETTINGS or flags & ACK):
             raise Fault(ErrorCodes.PROTOCOL_ERROR, "The first frame is not SETTINGS.")
+        if kind == SETTINGS and flags & ACK and length:
+            raise Fault(ErrorCodes.FRAME_SIZE_ERROR, "An acknowledgement holds settings.")
         if kind == CONTINUATION and (
             self._block_frames >= BLOCK_FRAMES or self._block_bytes + length > HEADER_LIST_READ
         ):

@@ -85,6 +85,9 @@ class Upstream(Session[LinkStream]):
         """Is nothing in flight on it?"""
         return not self.streams and not self._places
 
+    def sweep(self, now: float) -> None:
+        """Nothing: its own timer looks after it, also when it is full or leaves."""
+
     def close(self) -> None:
         """No more requests: end it when what is in flight is over."""
         self._leaving = True
