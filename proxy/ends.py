@@ -1,4 +1,4 @@
-"""How a connection is ended so that its peer can tell one end from another."""
+"""How a connection is held up, and ended so that its peer can tell one end from another."""
 
 from __future__ import annotations
 
@@ -16,3 +16,12 @@ def reset(transport: asyncio.Transport) -> None:
         own: socket.socket = transport.get_extra_info("socket")
         own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     transport.abort()
+
+
+def hold(transport: asyncio.Transport | None, held: bool) -> None:
+    """Read no more for now, or go on."""
+    if transport is not None and not transport.is_closing():
+        if held:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()

@@ -12,10 +12,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from proxy.aio import spawn
-from proxy.ends import reset
+from proxy.ends import hold, reset
 from proxy.errors import Refusal
 from proxy.pools import reason_of
 from proxy.tcp.dialling import Attempt, dialled, stay_in_touch
+from proxy.tcp.far import Far
 from proxy.tcp.hello import HANDSHAKE, server_name
 from proxy.tcp.ledger import Ledger
 
@@ -141,7 +142,7 @@ class Session(asyncio.Protocol):
         if choice is None:
             return
         try:
-            attempt = await dialled(self._listener, choice, lambda: _Far(self), self._ledger.tried)
+            attempt = await dialled(self._listener, choice, lambda: Far(self), self._ledger.tried)
         except Refusal as refusal:
             self._dialling = None
             self._refuse(refusal)
@@ -302,46 +303,3 @@ class Session(asyncio.Protocol):
         near = 0 if self._near_gone else self.near.get_write_buffer_size()
         far = 0 if self._far_gone or self.far is None else self.far.get_write_buffer_size()
         return near + far
-
-
-class _Far(asyncio.Protocol):
-    """The endpoint's side."""
-
-    __slots__ = ("_encrypted", "_near", "_session")
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._near = session.near
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._encrypted = transport.get_extra_info("ssl_object") is not None
-        self._session.far_made(cast("asyncio.Transport", transport))
-
-    def data_received(self, data: bytes) -> None:
-        session = self._session
-        if not session.bytes_out:
-            session.far_answered()
-        session.bytes_out += len(data)
-        self._near.write(data)
-
-    def eof_received(self) -> bool:
-        self._session.far_over()
-        return not self._encrypted
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._session.far_lost(error)
-
-    def pause_writing(self) -> None:
-        self._session.far_full(True)
-
-    def resume_writing(self) -> None:
-        self._session.far_full(False)
-
-
-def hold(transport: asyncio.Transport | None, held: bool) -> None:
-    """Read no more for now, or go on."""
-    if transport is not None and not transport.is_closing():
-        if held:
-            transport.pause_reading()
-        else:
-            transport.resume_reading()
