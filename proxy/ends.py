@@ -6,6 +6,14 @@ import asyncio
 import socket
 import struct
 
+_KEEP_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+)
+"""A session or a tunnel may be silent for an hour; a peer that is gone without a word is found in
+two minutes."""
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -25,3 +33,20 @@ def hold(transport: asyncio.Transport | None, held: bool) -> None:
             transport.pause_reading()
         else:
             transport.resume_reading()
+
+
+def ask_after(own: socket.socket) -> None:
+    """Have the kernel ask a silent peer whether it is still there."""
+    for level, option, value in _KEEP_ALIVE:
+        own.setsockopt(level, option, value)
+
+
+def ask_after_peer(transport: asyncio.BaseTransport) -> None:
+    """The same for a connection that the event loop made."""
+    own = transport.get_extra_info("socket")
+    # The loop's stand-in makes a socket for each call; one made here serves for all four.
+    borrowed = socket.socket(own.family, own.type, own.proto, fileno=own.fileno())
+    try:
+        ask_after(borrowed)
+    finally:
+        borrowed.detach()

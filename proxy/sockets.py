@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from proxy.ends import ask_after
 from proxy.settings import HostPort, InvalidSettings
 
 BACKLOG = 4096
@@ -128,6 +129,7 @@ def _listening(family: int, address: Any, *, shared: bool) -> socket.socket:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        ask_after(made)  # what is accepted inherits it
         made.bind(address)
         made.listen(BACKLOG)
         made.setblocking(False)

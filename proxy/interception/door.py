@@ -20,11 +20,19 @@ if TYPE_CHECKING:
 class Facing:
     """A listener as one intercepted connection sees it: all the same, but for the routing."""
 
-    __slots__ = ("_listener", "routing", "tunnels")
+    __slots__ = (
+        "_listener", "admission", "limits", "observe", "pools", "routing", "side", "tunnels",
+    )  # fmt: skip
 
     def __init__(self, listener: Listener, towards: Towards) -> None:
         self._listener = listener
         self.routing = self.tunnels = towards
+        # What every request asks for and what never changes is at hand; the rest is asked for.
+        self.admission = listener.admission
+        self.limits = listener.limits
+        self.observe = listener.observe
+        self.pools = listener.pools
+        self.side = listener.side
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._listener, name)

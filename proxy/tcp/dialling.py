@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -20,13 +19,6 @@ if TYPE_CHECKING:
 
 INTERFACE = "tcp"
 """What sessions are counted as on their edge."""
-_KEEP_ALIVE = (
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
-)
-"""A session may be silent for an hour; a peer that is gone without a word is found in 2 minutes."""
 
 
 class Attempt:
@@ -129,10 +121,3 @@ async def dialled(
         attempt.failed("connect", why)
     service = choice.target.service.name
     raise errors.connect_failed(service, why) if why else errors.no_endpoint(service, choice.group)
-
-
-def stay_in_touch(transport: asyncio.BaseTransport) -> None:
-    """Have the kernel ask a silent peer whether it is still there."""
-    own: socket.socket = transport.get_extra_info("socket")
-    for level, option, value in _KEEP_ALIVE:
-        own.setsockopt(level, option, value)

@@ -12,29 +12,30 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from proxy.aio import spawn
-from proxy.ends import hold, reset
+from proxy.ends import ask_after_peer, hold, reset
 from proxy.errors import Refusal
 from proxy.pools import reason_of
-from proxy.tcp.dialling import Attempt, dialled, stay_in_touch
+from proxy.tcp.dialling import Attempt, dialled
 from proxy.tcp.far import Far
 from proxy.tcp.hello import HANDSHAKE, server_name
 from proxy.tcp.ledger import Ledger
+from proxy.tcp.silence import Silence
 
 if TYPE_CHECKING:
     from proxy.listener import Listener
     from proxy.tcp.routing import Tunnels
 
-CHECK_SECONDS = 10.0
-"""How often, at least, a session is looked at: for silence, and to count its bytes."""
+FIRST_LIMIT = 64 * 1024
+"""Bytes kept of what a caller says before anybody is there to hear it; then it has to wait."""
 
 
 class Session(asyncio.Protocol):
     """The caller's side, and what both sides share."""
 
     __slots__ = (
-        "_attempt", "_dialling", "_far_error", "_far_full", "_far_gone", "_far_over", "_first",
-        "_ledger", "_listener", "_mark", "_near_gone", "_near_over", "_quiet_since", "_tunnels",
-        "_waits", "bytes_in", "bytes_out", "deadline", "encrypted", "far", "is_full", "near",
+        "_attempt", "_dialling", "_far", "_far_error", "_far_full", "_far_gone", "_far_over",
+        "_first", "_ledger", "_listener", "_near_gone", "_near_over", "_silence", "_tunnels",
+        "_waits", "bytes_in", "bytes_out", "encrypted", "is_full", "near", "sink",
     )  # fmt: skip
 
     near: asyncio.Transport
@@ -49,7 +50,9 @@ class Session(asyncio.Protocol):
         """What the caller said before there was anybody to say it to."""
         self._dialling: asyncio.Task[None] | None = None
         self._attempt: Attempt | None = None
-        self.far: asyncio.Transport | None = None
+        self._far: asyncio.Transport | None = None
+        self.sink: asyncio.Transport | None = None
+        """The endpoint's connection, once it may be written to."""
         self._near_over = self._far_over = False
         """Has this side said its last byte?"""
         self._near_gone = False
@@ -57,8 +60,7 @@ class Session(asyncio.Protocol):
         self._far_full = False
         self._far_error: Exception | None = None
         """What ended the endpoint's connection while the dial was not quite over."""
-        self._mark = -1
-        self._quiet_since = self.deadline = 0.0
+        self._silence = Silence(monotonic() + listener.limits.head_seconds)
         self.bytes_in = self.bytes_out = 0
         self.encrypted = False
         self.is_full = False
@@ -69,27 +71,25 @@ class Session(asyncio.Protocol):
         self.near = cast("asyncio.Transport", transport)
         self.encrypted = transport.get_extra_info("ssl_object") is not None
         self._ledger.caller_encrypted = self.encrypted
-        self.deadline = monotonic() + self._listener.limits.head_seconds
         if not self._listener.joined(self):
             self._near_gone = True
             self.near.abort()
             return
-        stay_in_touch(transport)
         if not self._waits:
             self._begin("")
 
     def data_received(self, data: bytes) -> None:
-        far = self.far
-        if far is None:
+        sink = self.sink
+        if sink is None:
             self._early(data)
         else:
             self.bytes_in += len(data)
-            far.write(data)
+            sink.write(data)
 
     def eof_received(self) -> bool:
         self._near_over = True
-        if self.far is not None:
-            self._pass_end(self.far)
+        if self.sink is not None:
+            self._pass_end(self.sink)
         elif self._waits and not self._near_gone:
             self._begin("")
         return not self.encrypted
@@ -101,15 +101,15 @@ class Session(asyncio.Protocol):
         self._stop_dialling()
         if error is not None:
             self._ledger.end("DC")
-        self._end(self.far, self._far_gone, error)
+        self._end(self._far, self._far_gone, error)
 
     def pause_writing(self) -> None:
         self.is_full = True
-        hold(self.far, True)
+        hold(self._far, True)
 
     def resume_writing(self) -> None:
         self.is_full = False
-        hold(self.far, False)
+        hold(self._far, False)
 
     def _early(self, data: bytes) -> None:
         if self._near_over or self._near_gone:
@@ -119,16 +119,15 @@ class Session(asyncio.Protocol):
         if self._first[0] == HANDSHAKE:
             name = server_name(self._first)
             self._ledger.name = name or ""
-        if not self._waits:
-            self.near.pause_reading()
-        elif name is not None:
+        if self._waits and name is not None:
             self._begin(name)
+        if len(self._first) >= FIRST_LIMIT:
+            self.near.pause_reading()
 
     # the endpoint's connection
 
     def _begin(self, name: str) -> None:
         self._waits = False
-        self.near.pause_reading()
         try:
             choice = self._tunnels.tunnel(name)
             self._ledger.chosen(choice)
@@ -151,10 +150,10 @@ class Session(asyncio.Protocol):
         self._attempt = attempt
         if self.bytes_out:
             attempt.answered()
-        if self.far is None or self._far_gone:
+        if self._far is None or self._far_gone:
             self.far_lost(self._far_error)
         else:
-            self._splice(self.far)
+            self._splice(self._far)
 
     def _stop_dialling(self) -> None:
         dialling, self._dialling = self._dialling, None
@@ -164,15 +163,15 @@ class Session(asyncio.Protocol):
     def _splice(self, far: asyncio.Transport) -> None:
         now = monotonic()
         self._ledger.connected(now)
-        self._quiet_since = now
-        self.deadline = now + self._check_seconds
+        self._silence.begin(now)
+        self.sink = far
         first, self._first = self._first, b""
         if first:
             self.bytes_in = len(first)
             far.write(first)
         if self._near_over:
             self._pass_end(far)
-        if not self._far_full:
+        if len(first) >= FIRST_LIMIT and not self._far_full:
             hold(self.near, False)
 
     def far_answered(self) -> None:
@@ -182,9 +181,9 @@ class Session(asyncio.Protocol):
 
     def far_made(self, transport: asyncio.Transport) -> None:
         """The endpoint took the connection."""
-        self.far = transport
+        self._far = transport
         self._far_gone = False
-        stay_in_touch(transport)
+        ask_after_peer(transport)
 
     def far_over(self) -> None:
         """The endpoint has said its last byte."""
@@ -215,8 +214,8 @@ class Session(asyncio.Protocol):
     def _pass_end(self, to: asyncio.Transport) -> None:
         if self._near_over and self._far_over:
             self.near.close()
-            if self.far is not None:
-                self.far.close()
+            if self._far is not None:
+                self._far.close()
         elif not to.is_closing():
             if to.can_write_eof():
                 to.write_eof()
@@ -230,8 +229,7 @@ class Session(asyncio.Protocol):
                 other.close()
             else:
                 reset(other)
-        self.deadline = 0.0
-        self._quiet_since = monotonic()
+        self._silence.begin(monotonic())
         self._gone()
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -251,9 +249,9 @@ class Session(asyncio.Protocol):
         if not self._near_gone:
             self._near_gone = True
             reset(self.near)
-        if self.far is not None and not self._far_gone:
+        if self._far is not None and not self._far_gone:
             self._far_gone = True
-            reset(self.far)
+            reset(self._far)
         self._gone()
 
     def _gone(self) -> None:
@@ -272,18 +270,14 @@ class Session(asyncio.Protocol):
 
     def sweep(self, now: float, _draining: bool) -> None:
         """Called a few times a second: is something overdue?"""
-        if now < self.deadline or self._dialling is not None:
+        if now < self._silence.due or self._dialling is not None:
             return
         if self._waits:
             self._begin("")
             return
-        self.deadline = now + self._check_seconds
         self._ledger.count_bytes(self.bytes_in, self.bytes_out)
-        mark = self.bytes_in + self.bytes_out - self._unsent()
-        if mark != self._mark:
-            self._mark = mark
-            self._quiet_since = now
-        elif now - self._quiet_since >= self._patience:
+        moved = self.bytes_in + self.bytes_out - self._unsent()
+        if self._silence.is_too_long(now, moved, self._patience):
             self._ledger.end("SI")
             self._cut()
 
@@ -295,11 +289,7 @@ class Session(asyncio.Protocol):
             return min(limits.idle_seconds, limits.tunnel_seconds)
         return limits.tunnel_seconds
 
-    @property
-    def _check_seconds(self) -> float:
-        return min(CHECK_SECONDS, self._patience / 4)
-
     def _unsent(self) -> int:
         near = 0 if self._near_gone else self.near.get_write_buffer_size()
-        far = 0 if self._far_gone or self.far is None else self.far.get_write_buffer_size()
+        far = 0 if self._far_gone or self._far is None else self._far.get_write_buffer_size()
         return near + far
