@@ -66,6 +66,7 @@ def main(argv: list[str]) -> None:
 
 def _asked(port: int, context: ssl.SSLContext | None) -> socket.socket:
     caller = socket.create_connection((HOST, port), timeout=PATIENCE_SECONDS)
+    caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if context is not None:
         caller = context.wrap_socket(caller, server_hostname="localhost")
     caller.sendall(REQUEST)
