@@ -59,6 +59,7 @@ class Agent:
         detector: Detector,
         *,
         gauges: Callable[[], Gauges] | None = None,
+        in_step: Callable[[], Awaitable[None]] | None = None,
         random: Random | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
@@ -73,6 +74,7 @@ class Agent:
         self._spool = EventSpool(settings.state_dir)
         self._outbox = Outbox()
         self._intake = Intake(current, self._store, gauges or self._open_connections)
+        self._intake.in_step = in_step
         self._reporter = Reporter(current, windows, detector, self._outbox, self._spool)
         self._bequest = Bequest(self._membership, self._intake, self._outbox, self._reporter)
         self._channel: Channel | None = None

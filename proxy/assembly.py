@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Callable, Collection, Sequence
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from proxy import aio
 from proxy.access_log import opened_log
@@ -17,24 +18,25 @@ from proxy.contract.session import Gauges
 from proxy.contract.snapshot import Endpoint, Service, ServiceProtocol
 from proxy.control import Alone, Control
 from proxy.current import Choice, Current, Member, Target
-from proxy.errors import Refusal
 from proxy.handover.passage import Passage
-from proxy.listener import Listener, Routing, Unheard
-from proxy.notify import READY, STOPPING, main_process, notify
+from proxy.leaving import Leaving
+from proxy.listener import Failures, Listener, Routing, Unheard
+from proxy.notify import READY, main_process, notify
 from proxy.pages import Pages
 from proxy.pools import Pools
 from proxy.server import Server
 from proxy.settings import HostPort, InvalidSettings, MeshSettings, Settings, StandaloneSettings
 from proxy.snapshot_file import InvalidSnapshot, SnapshotFile
-from proxy.sockets import Sockets
+from proxy.sockets import Bound, Sockets
 from proxy.steering.router import FixedRouter, Router
 from proxy.tcp.doors import open_beside, open_intercept_inbound, spoken_at
 from proxy.windows import Windows
 
-logger = logging.getLogger("proxy")
+if TYPE_CHECKING:
+    from proxy.workers.crew import Crew
+    from proxy.workers.told import Told
 
-FAREWELL_SECONDS = 0.5
-"""After unpublishing, callers need a moment to hear of it; until then they are still accepted."""
+logger = logging.getLogger("proxy")
 
 
 class Process:
@@ -51,50 +53,69 @@ class Process:
         self.server = Server(settings.limits, accepting=False)
         self.control: Control = Alone()
         self.began = monotonic()
-        self._stop = asyncio.Event()
-        self._now = asyncio.Event()
-        self._told = False
+        self._leaving = Leaving(self)
         self.file: SnapshotFile | None = None
         """Where a stand-alone proxy's snapshot comes from, if from a file."""
-        self._admin = Admin(Pages(self).doors())
+        self.admin = Admin(Pages(self).doors())
         self.passage = Passage(self, settings.handover, command)
+        self.crew: Crew | None = None
+        """Workers that carry the bytes; None carries them here."""
+        self._told_by_parent: Told | None = None
+        self._failures: Failures = Unheard()
 
     async def run(self) -> int:
         """Serve until SIGTERM, SIGINT, /drain or a handover; the exit status."""
-        self._heed_signals()
-        self.server.sockets = Sockets(await self.passage.begin())
-        if isinstance(self.settings, MeshSettings):
-            await self._open_mesh(self.settings)
-        else:
-            await self._open_alone(self.settings)
+        self._leaving.heed_signals()
+        self.server.sockets = Sockets(await self.passage.begin(), self.settings.workers)
+        await self.open()
+        doors = self.sockets.all()
         if self.settings.admin is not None:
-            await self._admin.open(self.settings.admin, self.sockets)
+            await self.admin.open(self.settings.admin, self.sockets)
+        if self.settings.workers > 1:
+            await self._start_workers(doors)
         gc.collect()
         gc.freeze()
         clock = aio.spawn(self.server.keep_time(), name="keep time")
         control = await self._begin()
-        await self._stop.wait()
-        status = await self._end()
+        status = await self._leaving.over()
         await aio.cancelled(control)
         await aio.cancelled(clock)
         return status
 
+    async def open(self) -> None:
+        """Open every door of traffic; raises InvalidSettings."""
+        if isinstance(self.settings, MeshSettings):
+            await self._open_mesh(self.settings)
+        else:
+            await self._open_alone(self.settings)
+
+    def be_told(self, told: Told) -> Told:
+        """Be a worker: no file, no console, but a parent."""
+        self._told_by_parent = self.control = told
+        return told
+
+    async def _start_workers(self, doors: list[Bound]) -> None:
+        from proxy.workers.crew import Crew
+        from proxy.workers.merge import Merger
+
+        merger = Merger(lambda: self.server.listeners, self.windows, self._failures)
+        self.crew = Crew(self.settings, self.current, merger)
+        await self.crew.start(doors)
+
+    async def _in_step(self) -> None:
+        if self.crew is not None:
+            await self.crew.in_step()
+
     async def _begin(self) -> asyncio.Task[None]:
         """Everything is open: take over if there is somebody to take over from, then accept."""
         self.control.begin(await self.passage.claim())
-        await self.server.accept()
-        await self._admin.accept()
+        await (self.crew.accept() if self.crew else self.server.accept())
+        await self.admin.accept()
         await self.passage.settle()
         for listener in self.server.listeners:
             logger.info("%s is open", listener.name)
         notify(READY, main_process(os.getpid()))
         return aio.spawn(self.control.run(), name="control")
-
-    def _heed_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._told_to_stop)
-        loop.add_signal_handler(signal.SIGUSR2, self._told_to_upgrade)
 
     async def _open_alone(self, settings: StandaloneSettings) -> None:
         tls_in = tls_out = None
@@ -127,6 +148,8 @@ class Process:
         if settings.snapshot is None:
             choice = fixed("upstream", settings.upstream, protocol=settings.upstream_protocol)
             return FixedRouter(choice), lambda: choice.members
+        if self._told_by_parent is not None:
+            return Router(self.current), lambda: self.current.table.members.values()
         self.file = SnapshotFile(settings.snapshot, self.current)
         self.control = Alone(self.file)
         try:
@@ -137,13 +160,7 @@ class Process:
         return Router(self.current), lambda: self.current.table.members.values()
 
     async def _open_mesh(self, settings: MeshSettings) -> None:
-        from proxy.agent import Agent
-        from proxy.healing.detector import Detector
-
-        detector = Detector()
-        agent = Agent(settings, self.current, self.windows, detector, gauges=self._gauges)
-        agent.restore(self.passage.offered)
-        self.control = agent
+        self._failures = self._controlled(settings)
 
         def own_at(port: int) -> Choice:
             return fixed(
@@ -178,7 +195,7 @@ class Process:
             members=lambda: self.current.table.members.values(),
             pools=Pools(settings.limits),
             windows=self.windows,
-            failures=detector,
+            failures=self._failures,
             access_log=opened_log(settings.access_log, "outbound"),
             limits=settings.limits,
         )
@@ -189,63 +206,51 @@ class Process:
         )
         await open_beside(self.server, outbound, self.current, settings.tcp, settings.access_log)
 
+    def _controlled(self, settings: MeshSettings) -> Failures:
+        """By an agent of its own, or by a parent that has one; who hears of failures."""
+        if self._told_by_parent is not None:
+            return self._told_by_parent.failures
+        from proxy.agent import Agent
+        from proxy.healing.detector import Detector
+
+        detector = Detector()
+        agent = Agent(
+            settings,
+            self.current,
+            self.windows,
+            detector,
+            gauges=self._gauges,
+            in_step=self._in_step,
+        )
+        agent.restore(self.passage.offered)
+        self.control = agent
+        return detector
+
     def _gauges(self) -> Gauges:
         """Connections of this sidecar, both directions, by encryption."""
         plain = tls = 0
         for listener in self.server.listeners:
             upstreams = sum(member.opened for member in listener.members())
-            encrypted = sum(caller.encrypted for caller in listener.callers)
+            unencrypted, encrypted = listener.open_callers
             tls += encrypted + (upstreams if listener.pools.tls else 0)
-            plain += len(listener.callers) - encrypted + (0 if listener.pools.tls else upstreams)
+            plain += unencrypted + (0 if listener.pools.tls else upstreams)
         return Gauges(plain_conns=plain, tls_conns=tls)
 
-    # the end
-
-    async def _end(self) -> int:
-        """Leave so that no request notices, or at once when told a second time."""
-        leaving = aio.spawn(self._leave(), name="leave")
-        hurried = aio.spawn(self._now.wait(), name="told to stop again")
-        await asyncio.wait({leaving, hurried}, return_when=asyncio.FIRST_COMPLETED)
-        if leaving.done():
-            await aio.cancelled(hurried)
-            return 0
-        logger.warning("told to stop again: what is under way is cut off")
-        await aio.cancelled(leaving)
-        self.server.cut_off()
-        return 1
-
-    async def _leave(self) -> None:
-        """Not ready, unpublish, announce, accept nobody new, drain, and keep what was seen.
-
-        After a handover there is nothing to unpublish, and the queues are somebody else's.
-        """
-        logger.info("draining")
-        self.server.draining = True
-        if self.passage.heir is not None:
-            self.control.pass_on(self.passage.pass_on)
-            self.server.stop_accepting()
-            self._admin.close()
-            cut = await self.server.drain(self.settings.limits.handover_seconds)
-        else:
-            notify(STOPPING)
-            await self.control.leave()
-            self.server.start_draining()
-            if not isinstance(self.control, Alone):
-                await asyncio.sleep(FAREWELL_SECONDS)
-            cut = await self.server.drain()
-        await self.control.retire()
-        await self.passage.close()
-        self._admin.close()
-        if cut:
-            logger.warning("%d connections were cut off after the drain", cut)
+    # what others ask of it
 
     def stop(self) -> None:
         """Begin to leave."""
-        self._stop.set()
+        self._leaving.begin()
 
     def handed_over(self) -> None:
         """Another process accepts now."""
-        self._stop.set()
+        self._leaving.begin()
+
+    @property
+    def ready(self) -> bool:
+        """Should callers be sent here?"""
+        workers = self.crew is None or self.crew.ready
+        return self.control.ready and workers and not self.server.draining
 
     @property
     def sockets(self) -> Sockets:
@@ -255,19 +260,7 @@ class Process:
     @property
     def draining(self) -> bool:
         """Does it end?"""
-        return self._stop.is_set()
-
-    def _told_to_stop(self) -> None:
-        if self._told:
-            self._now.set()
-        self._told = True
-        self._stop.set()
-
-    def _told_to_upgrade(self) -> None:
-        try:
-            self.passage.upgrade()
-        except Refusal as refusal:
-            logger.warning("%s", refusal.sentence)
+        return self._leaving.begun
 
 
 def fixed(

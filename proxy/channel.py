@@ -96,7 +96,7 @@ class Channel:
         self.heard = self.heard or isinstance(message, Push | Receipt | Cert)
         match message:
             case Push():
-                await self._send(self._intake.take(message))
+                await self._send(await self._intake.taken(message))
             case Receipt():
                 self._reporter.received(message.seq)
             case Cert():

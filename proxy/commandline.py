@@ -9,6 +9,7 @@ from typing import NoReturn, get_args
 
 from proxy.contract.identity import InvalidIdentity, check_name
 from proxy.settings import (
+    WORKERS_LIMIT,
     HostPort,
     InvalidSettings,
     MeshSettings,
@@ -71,6 +72,13 @@ def _parser() -> argparse.ArgumentParser:
         help="a Unix socket: take the listening sockets over from the process that waits there, "
         "then wait for the next; SIGUSR2 and POST /upgrade start it",
     )
+    both.add_argument(
+        "--workers",
+        metavar="N",
+        type=int,
+        default=1,
+        help="processes that carry traffic, one core each; limits are per worker",
+    )
     mesh = parser.add_argument_group("sidecar of a mesh")
     mesh.add_argument("--console", metavar="wss://H:P[,...]", help="the discovery shards")
     mesh.add_argument("--enrol", metavar="wss://H:P[,...]", help="the enrolment doors")
@@ -123,6 +131,7 @@ def _standalone(given: argparse.Namespace) -> StandaloneSettings:
         admin=_admin(given.admin),
         access_log=given.access_log,
         handover=given.handover,
+        workers=_workers(given.workers),
     )
 
 
@@ -161,6 +170,7 @@ def _mesh(given: argparse.Namespace) -> MeshSettings:
         interfaces=tuple(given.interface),
         access_log=given.access_log,
         handover=given.handover,
+        workers=_workers(given.workers),
     )
 
 
@@ -193,6 +203,15 @@ def _tls_files(flag: str, text: str | None) -> TlsFiles | None:
             raise InvalidSettings(f"{flag}: there is no file {part!r}.")
     cert, key, ca = (Path(part) for part in parts)
     return TlsFiles(cert, key, ca)
+
+
+def _workers(wanted: int) -> int:
+    if not 1 <= wanted <= WORKERS_LIMIT:
+        raise InvalidSettings(
+            f"--workers {wanted} is not from 1 to {WORKERS_LIMIT}: one per core is the most that "
+            "is of use."
+        )
+    return wanted
 
 
 def _admin(text: str | None) -> HostPort | None:

@@ -7,7 +7,7 @@ is carried from one table to the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic
 
 from proxy.choice import Choice, Target
@@ -82,6 +82,8 @@ class Current:
         self.caller = caller
         """The instance that calls, for services that hash on it."""
         self.table = Table(Snapshot(), 0, "")
+        self.swapped: Callable[[], None] | None = None
+        """Called after each swap."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -114,3 +116,5 @@ class Current:
         self.table = table
         for key in old.members.keys() - table.members.keys():
             old.members[key].retire()
+        if self.swapped is not None:
+            self.swapped()

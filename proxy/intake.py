@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from proxy.configuration import Held, Refusal, applied, whole
 from proxy.contract import codec
@@ -30,6 +30,8 @@ class Intake:
         """Why the last push was refused; empty when it was not."""
         self.keeps = True
         """Does this process keep the snapshot on disk? Not once another one does."""
+        self.in_step: Callable[[], Awaitable[None]] | None = None
+        """Waits until every worker has what is in force here."""
 
     @property
     def have(self) -> Have | None:
@@ -89,6 +91,13 @@ class Intake:
             state="active",
             gauges=self._gauges(),
         )
+
+    async def taken(self, push: Push) -> Ack | Nack:
+        """The same, once it is in force in every process."""
+        answer = self.take(push)
+        if self.in_step is not None:
+            await self.in_step()
+        return answer
 
     def refuse(self, nonce: str, code: str, msg: str) -> Nack:
         """The answer to a push that could not even be read."""

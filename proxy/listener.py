@@ -75,9 +75,9 @@ class Listener:
     """One door: inbound, outbound, or the one of a stand-alone proxy."""
 
     __slots__ = (
-        "_emptied", "accepted", "access_log", "admission", "callers", "draining", "failures",
-        "interception", "limits", "members", "name", "pools", "refusals", "retries_refused",
-        "routing", "side", "speaks", "tunnels", "turned_away", "windows",
+        "_emptied", "accepted", "access_log", "admission", "callers", "draining", "elsewhere",
+        "failures", "interception", "limits", "members", "name", "pools", "refusals",
+        "retries_refused", "routing", "side", "speaks", "tunnels", "turned_away", "windows",
     )  # fmt: skip
 
     def __init__(
@@ -117,6 +117,8 @@ class Listener:
         """Every answer ends its connection."""
         self._emptied = asyncio.Event()
         self.callers: set[CallerConnection] = set()
+        self.elsewhere = (0, 0)
+        """Callers' connections, plaintext and encrypted, that workers of this process hold."""
         self.accepted = 0
         self.turned_away = 0
         """Connections closed at once because there were too many."""
@@ -124,6 +126,13 @@ class Listener:
         """Requests that were not sent again because the budget was spent."""
         self.refusals: dict[Flag, int] = {}
         """Answers made here, by response flag."""
+
+    @property
+    def open_callers(self) -> tuple[int, int]:
+        """Callers' connections, plaintext and encrypted, here and in workers."""
+        encrypted = sum(caller.encrypted for caller in self.callers)
+        plain, more = self.elsewhere
+        return plain + len(self.callers) - encrypted, more + encrypted
 
     def joined(self, caller: CallerConnection) -> bool:
         """A connection was accepted; False when there are too many."""

@@ -123,7 +123,7 @@ def _refusals(doors: list[Listener]) -> Iterator[Sample]:
 def _connections(doors: list[Listener]) -> Iterator[Sample]:
     for door in doors:
         members = door.members()
-        yield "", {"listener": door.name, "side": "callers"}, len(door.callers)
+        yield "", {"listener": door.name, "side": "callers"}, sum(door.open_callers)
         yield "", {"listener": door.name, "side": "upstreams"}, sum(m.opened for m in members)
 
 

@@ -38,8 +38,7 @@ class Pages:
         }
 
     def _ready(self) -> Page:
-        process = self._process
-        ready = process.control.ready and not process.server.draining
+        ready = self._process.ready
         return json_page({"ready": ready}, 200 if ready else 503)
 
     def _stats(self) -> Page:
@@ -53,11 +52,12 @@ class Pages:
                 "tasks": len(asyncio.all_tasks()),
                 "control": process.control.status(),
                 "handover": process.passage.status(),
+                "workers": process.crew.status() if process.crew is not None else [],
                 "revision": process.current.v,
                 "digest": process.current.digest,
                 "listeners": {
                     listener.name: {
-                        "callers": len(listener.callers),
+                        "callers": sum(listener.open_callers),
                         "accepted": listener.accepted,
                         "turned_away": listener.turned_away,
                         "refusals": listener.refusals,
@@ -81,7 +81,8 @@ class Pages:
             "loop_late_seconds": process.server.late_seconds,
             "draining": float(process.server.draining),
         }
-        return metrics_page(exposition(process.windows.totals(), process.server.listeners, gauges))
+        text = exposition(process.windows.totals(), process.server.listeners, gauges)
+        return metrics_page(text + (process.crew.exposition() if process.crew is not None else ""))
 
     def _config(self) -> Page:
         current = self._process.current

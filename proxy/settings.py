@@ -14,6 +14,9 @@ UpstreamProtocol = Literal["auto", "http1", "http2"]
 """What the fixed upstreams of a stand-alone proxy speak."""
 
 
+WORKERS_LIMIT = 32
+
+
 class InvalidSettings(ValueError):
     """The command line cannot be followed; the sentence says what to change."""
 
@@ -116,6 +119,8 @@ class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A file to append to, `-` for standard output; None writes none."""
     handover: Path | None = None
     """A Unix socket where this process takes over from the one before, and waits for the next."""
+    workers: int = 1
+    """Processes that carry traffic; 1 is this one alone. `limits` are each one's own."""
     limits: Limits = Limits()
     """What one peer may ask of this process."""
 
@@ -159,6 +164,8 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A file to append to, `-` for standard output; None writes none."""
     handover: Path | None = None
     """A Unix socket where this process takes over from the one before, and waits for the next."""
+    workers: int = 1
+    """Processes that carry traffic; 1 is this one alone. `limits` are each one's own."""
     limits: Limits = Limits()
     """What one peer may ask of this process."""
 

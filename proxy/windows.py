@@ -84,6 +84,24 @@ class Counts:
         counted = {"2xx": self.s2xx, "3xx": self.s3xx, "4xx": self.s4xx, "5xx": self.s5xx}
         return {status: n for status, n in counted.items() if n}
 
+    def take(self, window: EdgeWindow) -> None:
+        """Add what another process has counted."""
+        errors, status = window.errors, window.status
+        self.requests += window.requests
+        self.connect += errors.get("connect", 0)
+        self.timeout += errors.get("timeout", 0)
+        self.server_error += errors.get("5xx", 0)
+        self.protocol += errors.get("protocol", 0)
+        self.s2xx += status.get("2xx", 0)
+        self.s3xx += status.get("3xx", 0)
+        self.s4xx += status.get("4xx", 0)
+        self.s5xx += status.get("5xx", 0)
+        self.bytes_in += window.bytes_in
+        self.bytes_out += window.bytes_out
+        self.latency_sum += window.latency_sum_seconds
+        for at, n in enumerate(window.latency):
+            self.latency[at] += n
+
     def add(self, other: Counts) -> None:
         """Add what another has counted."""
         for name in self.__slots__:
@@ -110,6 +128,13 @@ class Windows:
                 key = (side, "other", "other", "other", "other", encrypted)
             found = self._open.setdefault(key, Counts())
         return found
+
+    def add(self, window: EdgeWindow) -> None:
+        """Count what another process has counted."""
+        counts = self.counts(
+            window.side, window.app, window.unit, window.group, window.interface, window.encrypted
+        )
+        counts.take(window)
 
     def drain(self) -> list[EdgeWindow]:
         """What was counted since the last call, and start from zero; idle edges are left out."""

@@ -1,6 +1,7 @@
 """Upgrade two sidecars in a chain again and again under counted load; nothing is lost.
 
-Callers -> a sidecar's outbound -> another's inbound -> an origin. The two are upgraded in turn.
+Callers -> a sidecar's outbound -> another's inbound -> an origin. The two are upgraded in turn; the
+first has two workers, the second is one process.
 Besides, one new process cannot serve and one is killed while it holds the sockets: the old ones go
 on. Counted at the callers and at the origin, where every request carries its number in its head,
 in its body and in its answer.
@@ -49,7 +50,7 @@ async def _run(folder: Path, say: Say, scale: Scale) -> Figures:
     far = sidecar("far", folder, inbound=far_in, outbound=far_out, app=app, admin=far_admin)
     chain = [
         Generations("far", folder, far_admin, far),
-        Generations("near", folder, near_admin, near),
+        Generations("near", folder, near_admin, [*near, "--workers", "2"]),
     ]
     try:
         for each in chain:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from proxy.contract.session import Report
 from proxy.handover.door import connected
@@ -14,6 +15,7 @@ from proxy.handover.words import (
     FROM_OLD,
     VERSION,
     FromOld,
+    Given,
     Go,
     Hello,
     Inheritance,
@@ -29,6 +31,7 @@ from proxy.wire import Ended, Wire
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 STEP_SECONDS = 10.0
 
 
@@ -104,7 +107,7 @@ async def approach(path: Path) -> Succession | None:
             raise InvalidSettings(f"Process {pid} at {path} does not hand over: {message.why}")
         if not isinstance(message, Offer):
             raise InvalidSettings(f"Process {pid} at {path} offers nothing.")
-        return Succession(wire, message, _adopted(wire, message))
+        return Succession(wire, message, adopted(wire, message.given))
     except Ended as error:
         logger.warning("Process %d died before it offered anything: %s", pid, error)
         wire.close()
@@ -119,9 +122,10 @@ async def approach(path: Path) -> Succession | None:
         raise
 
 
-def _adopted(wire: Wire[FromOld], offer: Offer) -> list[Bound]:
+def adopted(wire: Wire[T], all_given: Sequence[Given]) -> list[Bound]:
+    """The sockets that came with a message that speaks of them; raises Ended for too few."""
     bound = []
-    for given in offer.given:
+    for given in all_given:
         sockets = tuple(socket.socket(fileno=file) for file in wire.take_files(given.count))
         for one in sockets:
             one.setblocking(False)

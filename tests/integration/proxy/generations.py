@@ -32,8 +32,8 @@ class Generations:
         """The command line of every generation."""
         return [
             *(sys.executable, "-m", "proxy", "--listen", f"127.0.0.1:{self.port}"),
-            *("--upstream", self.upstream, "--admin", f"127.0.0.1:{self.admin}"),
-            *("--handover", str(self.path), *flags),
+            *(("--upstream", self.upstream) if self.upstream else ()),
+            *("--admin", f"127.0.0.1:{self.admin}", "--handover", str(self.path), *flags),
         ]
 
     def start(self, *flags: str) -> subprocess.Popen[bytes]:

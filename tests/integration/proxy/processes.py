@@ -95,6 +95,9 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
     daemon_threads = True
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Quiet: a caller that left before its answer is no news."""
+
 
 class Origin:
     """A plain HTTP server in a thread that remembers what it saw."""

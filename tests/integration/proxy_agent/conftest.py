@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from random import Random
 
@@ -41,7 +41,7 @@ class Member:
         )
         self.begin_anew()
 
-    def begin_anew(self) -> None:
+    def begin_anew(self, in_step: Callable[[], Awaitable[None]] | None = None) -> None:
         """A new process on the same disk."""
         self.current = Current()
         self.windows = Windows()
@@ -53,6 +53,7 @@ class Member:
             self.detector,
             random=Random(7),
             sleep=self._pause,
+            in_step=in_step,
         )
         self.task: asyncio.Task[None] | None = None
 

@@ -1,0 +1,140 @@
+"""What a worker tells its parent: only what changed since it told the last time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from proxy.contract.reports import ErrorClass
+from proxy.contract.snapshot import Endpoint
+from proxy.listener import Listener
+from proxy.member import EndpointStats, Member
+from proxy.windows import Windows
+from proxy.workers.words import DoorSeen, EndpointSeen, FailureSeen, Seen
+
+FAILURES_LIMIT = 256
+"""Told one by one between two tellings; the others are in the counters."""
+COUNTERS = tuple(
+    name for name in EndpointStats.__slots__ if name not in ("endpoint", "service", "in_flight")
+)
+"""Of an endpoint; they only grow."""
+_DOOR = ("accepted", "turned_away")
+
+
+class Heard:
+    """Failed attempts until they are told."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._failures: list[FailureSeen] = []
+
+    def failed(
+        self,
+        *,
+        service: str,
+        endpoint: Endpoint,
+        error: ErrorClass,
+        detail: str,
+        elapsed: float,
+        interface: str,
+        trace_id: str,
+    ) -> None:
+        """Remember one; whoever cannot be reached is told of soon."""
+        if len(self._failures) < FAILURES_LIMIT:
+            self._failures.append(
+                FailureSeen(
+                    service=service,
+                    endpoint=endpoint,
+                    error=error,
+                    detail=detail,
+                    elapsed=elapsed,
+                    interface=interface,
+                    trace_id=trace_id,
+                )
+            )
+        if error == "connect":
+            self._wake()
+
+    def take(self) -> list[FailureSeen]:
+        """Everything remembered."""
+        taken, self._failures = self._failures, []
+        return taken
+
+
+class Teller:
+    """Remembers what was told."""
+
+    def __init__(
+        self, listeners: Callable[[], Iterable[Listener]], windows: Windows, heard: Heard
+    ) -> None:
+        self._listeners = listeners
+        self._windows = windows
+        self._heard = heard
+        self._doors: dict[str, dict[str, int]] = {}
+        self._stats: dict[tuple[str, str, str], tuple[EndpointStats, list[int], list[int]]] = {}
+
+    def seen(self, late_seconds: float = 0.0) -> Seen:
+        """What changed."""
+        listeners = list(self._listeners())
+        return Seen(
+            windows=self._windows.drain(),
+            doors=[self._door(listener) for listener in listeners],
+            endpoints=self._endpoints(listeners),
+            failures=self._heard.take(),
+            late_seconds=late_seconds,
+        )
+
+    def _door(self, listener: Listener) -> DoorSeen:
+        log = listener.access_log
+        counted = {name: getattr(listener, name) for name in _DOOR}
+        counted["dropped"] = log.dropped if log is not None else 0
+        counted |= {f"flag {flag}": n for flag, n in listener.refusals.items()}
+        before = self._doors.get(listener.name, {})
+        added = {name: n - before.get(name, 0) for name, n in counted.items()}
+        self._doors[listener.name] = counted
+        plain, encrypted = listener.open_callers
+        return DoorSeen(
+            name=listener.name,
+            plain=plain,
+            encrypted=encrypted,
+            accepted=added["accepted"],
+            turned_away=added["turned_away"],
+            dropped=added["dropped"],
+            refusals={
+                name.removeprefix("flag "): n
+                for name, n in added.items()
+                if n and name.startswith("flag ")
+            },
+        )
+
+    def _endpoints(self, listeners: Iterable[Listener]) -> list[EndpointSeen]:
+        members = {id(member): member for each in listeners for member in each.members()}
+        before, self._stats = self._stats, {}
+        changed = []
+        for member in members.values():
+            stats = member.stats
+            key = (stats.service, member.endpoint.id, member.endpoint.addr)
+            told, counted, stood = before.get(key, (stats, [0] * len(COUNTERS), [0, 0, 0, 0]))
+            if told is not stats:  # it had left and came back: it counts from zero
+                counted = [0] * len(COUNTERS)
+            counts = [getattr(stats, name) for name in COUNTERS]
+            stands = _standing(member)
+            self._stats[key] = (stats, counts, stands)
+            if counts != counted or stands != stood:
+                pairs = zip(COUNTERS, counts, counted, strict=True)
+                changed.append(
+                    EndpointSeen(
+                        service=key[0],
+                        id=key[1],
+                        addr=key[2],
+                        added={name: now - then for name, now, then in pairs if now != then},
+                        in_flight=stands[0],
+                        opened=stands[1],
+                        idle=stands[2],
+                        waiting=stands[3],
+                    )
+                )
+        return changed
+
+
+def _standing(member: Member) -> list[int]:
+    return [member.stats.in_flight, member.opened, member.idle, member.waiting]
