@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from proxy.bolt import statuses, wire
 from proxy.bolt.headers import block_of, headers_of, pairs_of
@@ -25,9 +26,11 @@ NO_RETRY = b"x-mesh-no-retry"
 FINAL = frozenset({"RL", "UO"})
 """Refusals that sending again would make worse."""
 
+TARGETS_LIMIT = 1024
+"""Services and methods remembered; as many of those that are made up push each other out."""
+
 _HEX = re.compile(rb"[0-9a-f]{1,32}").fullmatch
 _OF_THE_MESH = re.compile(MESH_NAMES).fullmatch
-_MAY_SPEAK_FOR_THE_MESH = re.compile(MESH_NAMES, re.IGNORECASE).search
 _FLAGS = frozenset(flag.encode() for flag in FLAGS)
 _SUCCEEDED = FramedResponse(200)
 
@@ -46,18 +49,17 @@ class Bolt:
         raw = frame.raw
         block = wire.header_block(raw)
         headers = headers_of(block)
-        if not trusted and _MAY_SPEAK_FOR_THE_MESH(block):
+        if not trusted and _may_speak_for_the_mesh(block) and any(map(_OF_THE_MESH, headers)):
             raw, headers = _as_an_application(raw, block)
         service = headers.get(SERVICE) or headers.get(SERVICE_TOO, b"")
-        method = headers.get(METHOD, b"")
         app = headers.get(APP, b"")
-        if not (is_part(service) and is_part(method) and is_part(app)):
-            raise BadMessage("The application, service or method has a name that cannot be one.")
+        if app and not is_part(app):
+            raise BadMessage("The application that is called has a name that cannot be one.")
         return FramedRequest(
             raw,
             app=app,
             service=service,
-            method=method,
+            target=_target(service, headers.get(METHOD, b"")),
             headers=headers,
             trace_id=_trace_id(headers),
             one_way=frame.kind == ONE_WAY,
@@ -117,6 +119,19 @@ def _refusal(id: int, codec: int, refusal: Refusal) -> bytes:
     return wire.answers(wire.RESULT, id, status=status, codec=codec, block=block_of(pairs))
 
 
+def _may_speak_for_the_mesh(block: bytes) -> bool:
+    """A quick look for what every name of the mesh has in it."""
+    lower = block.lower()
+    return b"mesh" in lower or b"forwarded" in lower
+
+
+@lru_cache(TARGETS_LIMIT)
+def _target(service: bytes, method: bytes) -> bytes:
+    if not (is_part(service) and is_part(method)):
+        raise BadMessage("The service, or its method, has a name that cannot be one.")
+    return b"/%b/%b" % (service, method)
+
+
 def _as_an_application(raw: bytes, block: bytes) -> tuple[bytes, dict[bytes, bytes]]:
     """The frame without what only a sidecar may say (`proxy.http1.edge`)."""
     block = block_of(
@@ -129,7 +144,8 @@ def _as_an_application(raw: bytes, block: bytes) -> tuple[bytes, dict[bytes, byt
 
 def _trace_id(headers: dict[bytes, bytes]) -> bytes:
     """The caller's trace: of W3C's header, else of SOFATracer's, which is shorter."""
-    found = trace_id_of(headers.get(TRACEPARENT, b""))
+    parent = headers.get(TRACEPARENT)
+    found = trace_id_of(parent) if parent else b""
     if found:
         return found
     trace = headers.get(TRACE, b"").lower()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
-from struct import Struct
 
 from proxy.errors import BadMessage
 
 NULL = -1
 """The length of a string that is none; its pair is left out, as the Java implementation does."""
-_LENGTH = Struct(">i")
+_LENGTH = struct.Struct(">i")
 _length_at = _LENGTH.unpack_from
 
 
@@ -19,13 +19,30 @@ def headers_of(block: bytes) -> dict[bytes, bytes]:
     One name twice would be read as the first by some and as the last by others, so it is refused.
     Of names that differ in case only, the first holds.
     """
+    headers: dict[bytes, bytes] = {}
+    at = pairs = 0
+    end = len(block)
+    try:
+        while at < end:
+            name = at + 4
+            name_end = name + _length_at(block, at)[0]
+            value = name_end + 4
+            at = value + _length_at(block, name_end)[0]
+            if not name <= name_end < value <= at:
+                return _with_care(block)
+            headers[block[name:name_end].lower()] = block[value:at]
+            pairs += 1
+    except struct.error:
+        return _with_care(block)
+    return headers if at == end and len(headers) == pairs else _with_care(block)
+
+
+def _with_care(block: bytes) -> dict[bytes, bytes]:
+    """The same for a block that is not the usual one."""
     pairs = pairs_of(block)
-    headers = {name.lower(): value for name, value in pairs}
-    if len(headers) != len(pairs):
-        if len({name for name, _ in pairs}) != len(pairs):
-            raise BadMessage("The header block says one name twice.")
-        headers = {name.lower(): value for name, value in reversed(pairs)}
-    return headers
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise BadMessage("The header block says one name twice.")
+    return {name.lower(): value for name, value in reversed(pairs)}
 
 
 def pairs_of(block: bytes) -> list[tuple[bytes, bytes]]:

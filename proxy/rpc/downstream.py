@@ -16,6 +16,7 @@ from proxy.errors import BadMessage, Refusal, malformed
 from proxy.relay import Exchange
 from proxy.rpc.frames import ONE_WAY, PING, REQUEST, Codec, Frame
 from proxy.rpc.heads import FramedRequest
+from proxy.rpc.outlet import GATHERING, Outlet
 
 if TYPE_CHECKING:
     from proxy.http1.heads import Response
@@ -104,20 +105,20 @@ class Call:
         """Everything is said and counted."""
         self.hold(False)
         self._connection.over(self)
+        del self.exchange  # nothing that refers to itself is left to the collector
 
 
-class Downstream(asyncio.Protocol):
+class Downstream(Outlet, asyncio.Protocol):
     """One connection of a caller."""
 
     __slots__ = (
         "_broken", "_calls", "_deadline", "_frame_since", "_heard", "_holds_up_since", "_is_full",
         "_left_at", "_paused", "_reader", "_reading", "_slow_upstreams", "_trusted", "codec",
-        "encrypted", "listener", "transport",
+        "encrypted", "listener",
     )  # fmt: skip
 
-    transport: asyncio.Transport
-
     def __init__(self, listener: Listener, codec: Codec) -> None:
+        Outlet.__init__(self)
         self.listener = listener
         self.codec = codec
         self.encrypted = False
@@ -180,6 +181,7 @@ class Downstream(asyncio.Protocol):
         if self._reading or self._broken or self.transport.is_closing():
             return
         self._reading = True
+        GATHERING.begin()
         try:
             while self._has_place and (frame := self._reader.next()) is not None:
                 self._frame_since = 0.0
@@ -189,6 +191,7 @@ class Downstream(asyncio.Protocol):
             return
         finally:
             self._reading = False
+            GATHERING.end()
         if self._paused == self._has_place and not self.transport.is_closing():
             self._paused = not self._paused
             if self._paused:
@@ -246,7 +249,7 @@ class Downstream(asyncio.Protocol):
 
     def write(self, frame: bytes) -> None:
         """A whole frame to the caller."""
-        self.transport.write(frame)
+        Outlet.write(self, frame)
         if self._is_full and self.transport.get_write_buffer_size() > UNREAD_LIMIT:
             self._holds_up_since = self._holds_up_since or monotonic()
             self._hold_up(True)
@@ -270,11 +273,12 @@ class Downstream(asyncio.Protocol):
         if self._paused:
             self._paused = False
             self.transport.resume_reading()
-        self.transport.write(self.codec.last_words(refusal))
+        self.write(self.codec.last_words(refusal))
         self._end_when_done()
 
     def _end_when_done(self) -> None:
         if not self._calls and self.transport.can_write_eof() and not self.transport.is_closing():
+            self.flush()
             self.transport.write_eof()
 
     def abort(self) -> None:
@@ -313,4 +317,4 @@ class Downstream(asyncio.Protocol):
         elif self._left_at:
             quiet_since = self._deadline - self.listener.limits.idle_seconds
             if now - max(quiet_since, self._left_at) > QUIET_SECONDS:
-                self.transport.close()
+                self.close()

@@ -10,7 +10,7 @@ from proxy.http1.heads import Request, Response
 
 METHOD = b"POST"
 """Whatever is called by a framed request may change something, so it is never sent twice."""
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_LINES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+").fullmatch
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*").fullmatch
 _PART = re.compile(rb"[!$%&'()*+,\-.0-9:;=@A-Z_a-z~]*").fullmatch
 
@@ -36,7 +36,7 @@ class FramedRequest(Request):
         *,
         app: bytes,
         service: bytes,
-        method: bytes,
+        target: bytes,
         headers: dict[bytes, bytes],
         trace_id: bytes = b"",
         one_way: bool = False,
@@ -46,7 +46,7 @@ class FramedRequest(Request):
         self.one_way = one_way
         """Nobody waits for an answer."""
         self.method = METHOD
-        self.target = b"/%b/%b" % (service, method)
+        self.target = target
         self.host = app.lower() or None
         if not app:
             self.service = b"/" + service
@@ -57,7 +57,7 @@ class FramedRequest(Request):
     def value(self, name: bytes) -> bytes | None:
         """The value of a header by its lower-case name, if it could be a header of HTTP."""
         value = self.headers.get(name)
-        return value if value is not None and _VALUE(value) else None
+        return value.strip() if value is not None and _VALUE(value) else None
 
     def after(self, needle: bytes) -> bytes | None:
         """The same, where the name is given as `CRLF name colon`."""
@@ -82,12 +82,12 @@ class FramedRequest(Request):
         raise AttributeError(name)
 
     def _rendered(self) -> bytes:
-        lines = ((b"host", self.host or b""), *self.headers.items())
-        return b"".join(
-            b"%b: %b\r\n" % (name, value.strip())
-            for name, value in lines
-            if _NAME(name) and _VALUE(value)
-        )
+        lines = [b"host: %b\r\n" % (self.host or b"")]
+        lines += [b"%b: %b\r\n" % pair for pair in self.headers.items()]
+        rendered = b"".join(lines)
+        if rendered.count(b"\n") == len(lines) and _LINES(rendered):
+            return rendered
+        return b"".join(line for line in lines if line.count(b"\n") == 1 and _LINES(line))
 
 
 class FramedResponse(Response):

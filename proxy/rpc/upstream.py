@@ -11,6 +11,7 @@ from proxy.pools import PLACES
 from proxy.rpc.frames import ANSWER, GO_AWAY, ONE_WAY, PING, PONG, Codec, Frame
 from proxy.rpc.heads import FramedRequest, FramedResponse
 from proxy.rpc.heartbeat import Heartbeat
+from proxy.rpc.outlet import GATHERING, Outlet
 
 if TYPE_CHECKING:
     from proxy.http1.heads import Request
@@ -59,18 +60,18 @@ class Place:
         self._upstream.free(self)
 
 
-class Upstream(asyncio.Protocol):
+class Upstream(Outlet, asyncio.Protocol):
     """One connection of a pool."""
 
     __slots__ = (
         "_calls", "_codec", "_heartbeat", "_held", "_last_id", "_leaving", "_pool", "_reader",
-        "full", "generation", "idle_since", "is_ready", "opened", "transport",
+        "full", "generation", "idle_since", "is_ready", "opened",
     )  # fmt: skip
 
-    transport: asyncio.Transport
     unfit = ""
 
     def __init__(self, pool: Pool, codec: Codec) -> None:
+        Outlet.__init__(self)
         self._pool = pool
         self._codec = codec
         self._reader = codec.reader()
@@ -117,7 +118,7 @@ class Upstream(asyncio.Protocol):
         """End it once nothing is in flight."""
         self._leaving = True
         if not self._calls:
-            self.transport.close()
+            Outlet.close(self)
 
     def abort(self) -> None:
         """End it now, whatever is in flight."""
@@ -129,13 +130,13 @@ class Upstream(asyncio.Protocol):
             if self._heartbeat.is_dead:
                 self.transport.abort()
             else:
-                self.transport.write(self._codec.ping(0))
+                self.write(self._codec.ping(0))
 
     # what the exchanges ask
 
     def send(self, place: Place, request: FramedRequest) -> None:
         """Write a request under its number here."""
-        self.transport.write(self._codec.with_id(request.frame, place.id))
+        self.write(self._codec.with_id(request.frame, place.id))
         if request.one_way:
             self.free(place)
             place.exchange.answer(SENT, 0, b"", True)
@@ -150,7 +151,7 @@ class Upstream(asyncio.Protocol):
             self.hold(place, False)
         if self._leaving:
             if not self._calls:
-                self.transport.close()
+                Outlet.close(self)
         elif not self.is_ready:
             # not now: it may be the pool itself that is just handing out places
             asyncio.get_running_loop().call_soon(self._offer)
@@ -182,6 +183,7 @@ class Upstream(asyncio.Protocol):
         self._heartbeat.heard()
         reader = self._reader
         reader.feed(data)
+        GATHERING.begin()
         try:
             while (frame := reader.next()) is not None:
                 if frame.kind == ANSWER:
@@ -190,6 +192,8 @@ class Upstream(asyncio.Protocol):
                     self._heard(frame)
         except BadMessage as error:
             self._broken(str(error))
+        finally:
+            GATHERING.end()
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._leaving = True
@@ -222,12 +226,12 @@ class Upstream(asyncio.Protocol):
 
     def _heard(self, frame: Frame) -> None:
         if frame.kind == PING:
-            self.transport.write(self._codec.pong(frame))
+            self.write(self._codec.pong(frame))
         elif frame.kind == GO_AWAY:
             self._pool.unready(self)
             self.close()
         elif frame.kind not in (PONG, ONE_WAY):
-            self.transport.write(self._codec.refusal(frame, no_server()))
+            self.write(self._codec.refusal(frame, no_server()))
 
     def _broken(self, why: str) -> None:
         self._leaving = True

@@ -58,16 +58,16 @@ def test_a_name_that_could_not_stand_in_a_path_is_refused(which: str, name: str)
 
 
 def test_headers_are_found_by_lower_case_name_when_they_could_be_of_http() -> None:
-    told = asked(headers={"X-User": " u1 ", "x-bad": "a\r\nb", "not a name": "x"})
-    assert told.value(b"x-user") == b" u1 "
-    assert told.after(b"\r\nx-user:") == b" u1 "
+    told = asked(headers={"X-User": " u1 ", "x-bad": "a\r\nb: c", "not a name": "x"})
+    assert told.value(b"x-user") == b"u1"
+    assert told.after(b"\r\nx-user:") == b"u1"
     assert told.value(b"x-bad") is None
     assert told.value(b"x-none") is None
-    assert told.fields == b"host: \r\nx-user: u1\r\n"
+    assert told.fields == b"host: \r\nx-user:  u1 \r\n"
     assert told.raw == b"\r\n" + told.fields
     assert told.lower == told.raw
     told.fields += b"traceparent: x\r\n"
-    assert told.raw == b"\r\nhost: \r\nx-user: u1\r\n"
+    assert told.raw == b"\r\nhost: \r\nx-user:  u1 \r\n"
 
 
 def test_the_trace_is_the_callers() -> None:

@@ -111,7 +111,7 @@ def test_spellings_of_host_that_are_remembered_are_bounded() -> None:
 
 
 def _framed(service: bytes, app: bytes = b"") -> FramedRequest:
-    return FramedRequest(b"", app=app, service=service, method=b"m", headers={}, one_way=False)
+    return FramedRequest(b"", app=app, service=service, target=b"/", headers={})
 
 
 def _declaring(**interfaces: str) -> Snapshot:
