@@ -22,14 +22,13 @@ from proxy import __version__, aio
 from proxy.backoff import CEILING_SECONDS, Backoff
 from proxy.channel import Channel
 from proxy.contract.identity import Node
-from proxy.contract.session import CHANNEL, FRAME_LIMIT_BYTES, Gauges, Report
+from proxy.contract.session import CHANNEL, FRAME_LIMIT_BYTES, Gauges
 from proxy.contract.snapshot import KINDS
 from proxy.current import Current
 from proxy.encryption.identity import Identity, peer_uri, utc_now
 from proxy.encryption.pinning import NotTheConsole
 from proxy.enrolment import EnrolmentFailed
 from proxy.handover.bequest import Bequest
-from proxy.handover.words import Inheritance
 from proxy.healing.detector import Detector
 from proxy.intake import Intake
 from proxy.membership import Membership
@@ -76,9 +75,8 @@ class Agent:
         self._intake = Intake(current, self._store, gauges or self._open_connections)
         self._intake.in_step = in_step
         self._reporter = Reporter(current, windows, detector, self._outbox, self._spool)
-        self._bequest = Bequest(self._membership, self._intake, self._outbox, self._reporter)
+        self.bequest = Bequest(self._membership, self._intake, self._outbox, self._reporter)
         self._channel: Channel | None = None
-        self._restored = False
         self._attempts: asyncio.Task[None] | None = None
         self._turn = 0
         self._error = ""
@@ -99,39 +97,11 @@ class Agent:
         if not self.ready:
             self._intake.restore()
 
-    def begin(self, inheritance: Inheritance | None) -> None:
-        """This process speaks for the instance now: by what another passed on, or by its disk."""
-        self._restored = True
-        if inheritance is not None:
-            self._bequest.inherit(inheritance)
-        else:
-            self._reporter.restore()
-
-    def snapshot(self) -> bytes:
-        """What is in force, as a whole push."""
-        return self._intake.whole()
-
-    async def hand_over(self) -> Inheritance:
-        """Let go of what only one process may have."""
-        return await self._bequest.hand_over()
-
-    def resume(self) -> None:
-        """Take it back."""
-        self._bequest.resume()
-
-    def pass_on(self, heir: Callable[[Report], None]) -> None:
-        """Another process speaks for this instance: tell it what is seen from now on."""
-        self._bequest.tell(heir)
-
-    def tell(self, report: Report) -> None:
-        """Report what another process has seen."""
-        self._reporter.adopt(report)
-
     async def run(self) -> None:
         """Serve until `leave` or cancellation."""
         self.restore()
-        if not self._restored:
-            self.begin(None)
+        if not self.bequest.begun:
+            self.bequest.begin(None)
         ticks = aio.spawn(self._reporter.run(), name="report each second")
         self._attempts = aio.spawn(self._keep_connected(), name="stay connected")
         try:
@@ -146,7 +116,7 @@ class Agent:
         """Say good-bye so that the console unpublishes this instance at once; 1 s at most,
         of which half for the words and half for closing."""
         self._leaving = True
-        self._bequest.mine.set()
+        self.bequest.mine.set()
         channel = self._channel
         if channel is not None:
             with contextlib.suppress(TimeoutError, OSError, WebSocketException):
@@ -160,6 +130,7 @@ class Agent:
         self._reporter.tick()
         self._leaving = True
         await aio.cancelled(self._attempts)
+        await self._reporter.settled(LEAVE_SECONDS)
 
     def status(self) -> dict[str, object]:
         """What the admin page shows; nothing in it is secret."""
@@ -189,7 +160,7 @@ class Agent:
 
     async def _keep_connected(self) -> None:
         while not self._leaving:
-            await self._bequest.mine.wait()
+            await self.bequest.mine.wait()
             asked = await self._attempt()
             if asked is not None:
                 await self._rest(self._backoff.pause(asked))

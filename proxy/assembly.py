@@ -108,7 +108,7 @@ class Process:
 
     async def _begin(self) -> asyncio.Task[None]:
         """Everything is open: take over if there is somebody to take over from, then accept."""
-        self.control.begin(await self.passage.claim())
+        self.control.bequest.begin(await self.passage.claim())
         await (self.crew.accept() if self.crew else self.server.accept())
         await self.admin.accept()
         await self.passage.settle()

@@ -71,7 +71,7 @@ class Leaving:
         process = self._process
         process.server.draining = True
         if process.passage.heir is not None:
-            process.control.pass_on(process.passage.pass_on)
+            process.control.bequest.pass_on(process.passage.pass_on)
             process.server.stop_accepting()
             process.admin.close()
             cut = await self._drain(process.settings.limits.handover_seconds)

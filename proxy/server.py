@@ -22,6 +22,12 @@ TICK_SECONDS = 0.2
 """How late a deadline may be noticed: one sweep costs less than a timer per connection."""
 
 
+ACCEPT_TURNS = 3
+HANDSHAKE_SECONDS = 1.0
+"""A caller counts once its TLS handshake is over; one that takes longer than this has sent nothing
+yet, and knows it."""
+
+
 class Opening(msgspec.Struct):
     """A listener, the sockets it accepts from, and what accepts."""
 
@@ -83,6 +89,13 @@ class Server:
             opening.accepting = []
         self.sockets.close()
 
+    async def _just_accepted(self) -> None:
+        """Wait until whoever was accepted last is among the callers."""
+        for _ in range(ACCEPT_TURNS):
+            await asyncio.sleep(0)
+        if any(opening.tls is not None for opening in self._openings):
+            await asyncio.sleep(HANDSHAKE_SECONDS)
+
     def cut_off(self) -> int:
         """End what outlived the drain; how much it was."""
         callers = [caller for listener in self.listeners for caller in listener.callers]
@@ -130,6 +143,7 @@ class Server:
             waiting = [one for opening in self._openings for one in opening.sockets]
             await emptied(waiting)
             self.stop_accepting()
+        await self._just_accepted()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._limits.drain_seconds if seconds is None else seconds):
                 for listener in self.listeners:

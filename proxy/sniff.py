@@ -10,11 +10,15 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
+from proxy.sockets import has_unread
+
 if TYPE_CHECKING:
     from proxy.listener import Listener
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 BOLT_V1 = 0x01
+QUIET_SECONDS = 1.0
+"""While draining, who has said nothing for so long is left; who has just come is about to speak."""
 METHOD_LIMIT = 32
 """As long as a method may be."""
 _PRINTABLE = frozenset(range(0x21, 0x7F))
@@ -85,8 +89,12 @@ class Greeter(asyncio.Protocol):
 
     def sweep(self, now: float, draining: bool) -> None:
         """Called a few times a second: is something overdue?"""
-        if now >= self.deadline or (draining and not self._buffer):
+        if now >= self.deadline:
             self._transport.abort()
+        elif draining and not self._buffer:
+            quiet_since = self.deadline - self._listener.limits.idle_seconds
+            if now - quiet_since > QUIET_SECONDS and not has_unread(self._transport):
+                self._transport.close()
 
     def abort(self) -> None:
         """End it now."""

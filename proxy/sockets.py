@@ -97,6 +97,11 @@ def has_waiting(sockets: Iterable[socket.socket]) -> bool:
     return bool(poll.poll(0))
 
 
+def has_unread(transport: asyncio.BaseTransport) -> bool:
+    """Has the peer sent what was not read yet? Then this is no moment to close."""
+    return has_waiting((transport.get_extra_info("socket"),))
+
+
 async def _bind(name: str, place: HostPort, copies: int) -> list[socket.socket]:
     made: list[socket.socket] = []
     try:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
 from proxy.contract.session import Report
 from proxy.handover.words import Inheritance
@@ -23,6 +24,52 @@ logger = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 0.5
 """For receipts that are on their way, and for the disk."""
+
+
+class Heritable(Protocol):
+    """The part of a process that only one process may be."""
+
+    def snapshot(self) -> bytes:
+        """What is in force, as a whole push; empty without a console's."""
+
+    def begin(self, inheritance: Inheritance | None) -> None:
+        """This process is the one from now on."""
+
+    async def hand_over(self) -> Inheritance:
+        """Let go of what only one process may have."""
+
+    def resume(self) -> None:
+        """Take it back."""
+
+    def pass_on(self, heir: Callable[[Report], None]) -> None:
+        """Tell this one what is seen from now on."""
+
+    def tell(self, report: Report) -> None:
+        """Take what another process has seen."""
+
+
+class Nothing:
+    """What a process without a console passes on: its files are where they were."""
+
+    def snapshot(self) -> bytes:
+        """None of a console's."""
+        return b""
+
+    def begin(self, inheritance: Inheritance | None) -> None:
+        """Nothing is passed on."""
+
+    async def hand_over(self) -> Inheritance:
+        """Nothing to let go of."""
+        return Inheritance()
+
+    def resume(self) -> None:
+        """Nothing to take back."""
+
+    def pass_on(self, heir: Callable[[Report], None]) -> None:
+        """Nothing is reported."""
+
+    def tell(self, report: Report) -> None:
+        """Nothing is reported."""
 
 
 class Bequest:
@@ -38,6 +85,20 @@ class Bequest:
         self._late: list[Report] = []
         self.mine = asyncio.Event()
         self.mine.set()
+        self.begun = False
+        """Was it said where this process goes on from?"""
+
+    def snapshot(self) -> bytes:
+        """What is in force, as a whole push."""
+        return self._intake.whole()
+
+    def begin(self, inheritance: Inheritance | None) -> None:
+        """This process speaks for the instance now: by what another passed on, or by its disk."""
+        self.begun = True
+        if inheritance is not None:
+            self._inherit(inheritance)
+        else:
+            self._reporter.restore()
 
     async def hand_over(self) -> Inheritance:
         """Let go: no new stream, no write to disk, no report from here on."""
@@ -69,15 +130,18 @@ class Bequest:
         self._intake.keep()
         self.mine.set()
 
-    def tell(self, heir: Callable[[Report], None]) -> None:
+    def pass_on(self, heir: Callable[[Report], None]) -> None:
         """Somebody took it: tell what was seen meanwhile, and whatever comes."""
         late, self._late = self._late, []
         self._reporter.heir = heir
         for report in late:
             heir(report)
 
-    def inherit(self, inheritance: Inheritance) -> None:
-        """Go on where another process stopped."""
+    def tell(self, report: Report) -> None:
+        """Report what another process has seen."""
+        self._reporter.adopt(report)
+
+    def _inherit(self, inheritance: Inheritance) -> None:
         from proxy.encryption.identity import Identity, InvalidCertificate
 
         if inheritance.identity is not None:

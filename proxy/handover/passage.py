@@ -13,6 +13,7 @@ from proxy import aio
 from proxy.contract.session import Report
 from proxy.errors import Refusal
 from proxy.handover import terms
+from proxy.handover.bequest import Heritable
 from proxy.handover.door import NAME, check_place, wait_at
 from proxy.handover.giving import Giver
 from proxy.handover.taking import Succession, approach
@@ -26,31 +27,23 @@ logger = logging.getLogger(__name__)
 LATE_SECONDS = 2.0
 
 
-class Heritable(Protocol):
-    """The part of a process that only one process may be: its control side."""
+class Control(Protocol):
+    """Who tells the process what to do."""
 
     @property
     def ready(self) -> bool:
         """Is there something to serve by?"""
 
-    def snapshot(self) -> bytes:
-        """What is in force, as a whole push."""
-
-    async def hand_over(self) -> Inheritance:
-        """Let go."""
-
-    def resume(self) -> None:
-        """Take it back."""
-
-    def tell(self, report: Report) -> None:
-        """Take what another process has seen."""
+    @property
+    def bequest(self) -> Heritable:
+        """What goes from process to process."""
 
 
 class Owner(Protocol):
     """The process."""
 
     @property
-    def control(self) -> Heritable:
+    def control(self) -> Control:
         """Its control side."""
 
     @property
@@ -111,7 +104,9 @@ class Passage:
         """This process accepts: the one before may drain, and the next may come."""
         if self.before is not None:
             await self.before.taken()
-            aio.spawn(self.before.listen(self._owner.control.tell), name="hear the old process")
+            aio.spawn(
+                self.before.listen(self._owner.control.bequest.tell), name="hear the old process"
+            )
         if self._path is not None:
             sockets = self._owner.sockets
             bound = sockets.inherited(NAME, str(self._path))
@@ -188,15 +183,15 @@ class Passage:
 
     def snapshot(self) -> bytes:
         """What is in force."""
-        return self._owner.control.snapshot()
+        return self._owner.control.bequest.snapshot()
 
     async def hand_over(self) -> Inheritance:
         """Let go of what only one process may have."""
-        return await self._owner.control.hand_over()
+        return await self._owner.control.bequest.hand_over()
 
     def resume(self) -> None:
         """Take it back."""
-        self._owner.control.resume()
+        self._owner.control.bequest.resume()
 
     def taken(self, wire: Wire[FromNew]) -> None:
         """Another process accepts."""

@@ -31,6 +31,7 @@ from proxy.http1.heads import (
 from proxy.http1.lines import bare_line_end
 from proxy.listener import Listener
 from proxy.relay import Exchange
+from proxy.sockets import has_unread
 
 BUFFER_LIMIT = 64 * 1024
 """Bytes kept of what a caller sends before it is wanted; then reading stops."""
@@ -221,7 +222,8 @@ class Downstream(asyncio.Protocol):
         self._chunked = False
         request = self._request
         said = request.keep_alive if request.connection else request.minor
-        keep = self._keep_alive = said and self._body is None and not self._listener.draining
+        ends = self._listener.draining and not self._buffer  # its next request is here already
+        keep = self._keep_alive = said and self._body is None and not ends
         if keep and length >= 0 and request.minor and not response.mesh_flag:
             head = response.plain or plain_bytes(response)
             self.transport.write(head + content if content else head)
@@ -351,7 +353,8 @@ class Downstream(asyncio.Protocol):
         if now < self.deadline:
             idle = self._phase == READING_HEAD and not self._buffer
             quiet_since = self.deadline - self._listener.limits.idle_seconds
-            if draining and idle and now - quiet_since > QUIET_SECONDS:
+            is_quiet = draining and idle and now - quiet_since > QUIET_SECONDS
+            if is_quiet and not has_unread(self.transport):
                 self.transport.close()
         elif self._exchange is not None:
             self._exchange.expired()

@@ -98,6 +98,7 @@ class Merger:
         listener.elsewhere = self._callers(door.name)
         listener.accepted += door.accepted
         listener.turned_away += door.turned_away
+        listener.retries_refused += door.retries_refused
         for name, n in door.refusals.items():
             flag: Flag = name  # type: ignore[assignment] # it was one in the worker
             listener.refusals[flag] = listener.refusals.get(flag, 0) + n

@@ -17,7 +17,7 @@ COUNTERS = tuple(
     name for name in EndpointStats.__slots__ if name not in ("endpoint", "service", "in_flight")
 )
 """Of an endpoint; they only grow."""
-_DOOR = ("accepted", "turned_away")
+_DOOR = ("accepted", "turned_away", "retries_refused")
 
 
 class Heard:
@@ -98,6 +98,7 @@ class Teller:
             encrypted=encrypted,
             accepted=added["accepted"],
             turned_away=added["turned_away"],
+            retries_refused=added["retries_refused"],
             dropped=added["dropped"],
             refusals={
                 name.removeprefix("flag "): n

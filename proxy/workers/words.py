@@ -84,6 +84,7 @@ class DoorSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     encrypted: int = 0
     accepted: int = 0
     turned_away: int = 0
+    retries_refused: int = 0
     dropped: int = 0
     refusals: dict[str, int] = {}
 

@@ -45,10 +45,10 @@ async def test_the_next_process_needs_no_token_and_the_console_no_new_lease(
     old = await _in_force(member, console)
     member.token_file.unlink()
     other = _next_process(member)
-    other.agent.restore(member.agent.snapshot())
+    other.agent.restore(member.agent.bequest.snapshot())
     assert other.agent.ready
 
-    other.agent.begin(await member.agent.hand_over())
+    other.agent.bequest.begin(await member.agent.bequest.hand_over())
     other.start()
     new, hello = await console.stream()
 
@@ -79,13 +79,13 @@ async def test_what_was_not_reported_is_reported_by_the_next_process_once(
     await console.stop()
     await eventually_async(lambda: _unconnected(member), what="the console is gone")
     seen = Report(seq=0, window_start=1, window_end=2, up=[_window(3)], events=[event("a")])
-    member.agent.tell(seen)
-    inheritance = await member.agent.hand_over()
+    member.agent.bequest.tell(seen)
+    inheritance = await member.agent.bequest.hand_over()
     assert [one.id for report in inheritance.reports for one in report.events] == ["a"]
 
     other = _next_process(member)
-    other.agent.begin(inheritance)
-    member.agent.pass_on(other.agent.tell)
+    other.agent.bequest.begin(inheritance)
+    member.agent.bequest.pass_on(other.agent.bequest.tell)
     member.windows.counts("out", "stock", "u", "g", "j", False).observe(200, None, 0.1, 0, 0)
     await member.agent.retire()
     await console.start()
@@ -108,11 +108,11 @@ async def test_after_a_handover_only_one_process_writes_to_the_disk(
 ) -> None:
     stream = await _in_force(member, console)
     state = Path(member.settings.state_dir)
-    await member.agent.hand_over()
+    await member.agent.bequest.hand_over()
     (state / "snapshot.json").unlink()
     await stream.send(whole_push(stock(10.0), 7))
     assert (await stream.expect(Ack)).v == 7  # it still follows, as long as it drains
-    member.agent.tell(Report(seq=0, window_start=1, window_end=2, events=[event("b")]))
+    member.agent.bequest.tell(Report(seq=0, window_start=1, window_end=2, events=[event("b")]))
     await member.agent.retire()
     assert not (state / "snapshot.json").exists()
     assert not (state / SPOOL_FILE).exists()
@@ -123,10 +123,10 @@ async def test_a_process_whose_heir_failed_goes_on_and_keeps_what_it_had(
 ) -> None:
     stream = await _in_force(member, console)
     state = Path(member.settings.state_dir)
-    await member.agent.hand_over()
+    await member.agent.bequest.hand_over()
     await stream.send(whole_push(stock(10.0), 7))
     await stream.expect(Ack)
-    member.agent.resume()
+    member.agent.bequest.resume()
     await eventually_async(lambda: _kept(state, b'"v":7'), what="it keeps its snapshot again")
     await stream.send(Bye(reason="Another process took over this identity."))
     _, hello = await console.stream()
@@ -143,7 +143,7 @@ async def test_an_identity_that_cannot_be_read_costs_a_token_and_nothing_else(
 ) -> None:
     broken = Carried(key=b"", chain=b"", roots=b"")
     assert "key" not in repr(broken)
-    member.agent.begin(Inheritance(identity=broken))
+    member.agent.bequest.begin(Inheritance(identity=broken))
     member.start()
     _, hello = await console.stream()
     assert isinstance(hello, Hello)
