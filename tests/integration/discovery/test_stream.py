@@ -169,6 +169,25 @@ async def test_the_goodbye_of_an_older_process_does_not_take_out_the_newer(
         assert (await told(lambda: Instance.objects.get())).state == "serving"
 
 
+async def test_an_instance_that_changes_its_process_leaves_nobodys_snapshot(
+    console: Console,
+) -> None:
+    sidecar = await console.joined("order-1")
+    stays, _ = await active(await console.joined("order-2", addr="127.0.0.1:9002"))
+    older, push = await active(sidecar)
+    async with stays:
+        assert await endpoints_in_next(stays) == ["order-1", "order-2"]
+        newer = await sidecar.opened(boot_id="boot-2", have=Have(push.v, push.digest))
+        async with newer:
+            await older.expect(Bye)
+            await older.socket.close()  # without a word, as after a handover
+            ends = await told(lambda: redis.client().zscore(sync.LEASES, "order-1"))
+            assert ends is not None
+            assert await stays.silent()
+            row = await told(lambda: Instance.objects.get(instance_id="order-1"))
+            assert (row.state, row.boot_id) == ("serving", "boot-2")
+
+
 @pytest.mark.parametrize(
     ("frame", "code"),
     [
