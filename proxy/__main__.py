@@ -18,6 +18,10 @@ FILES_WANTED = 65536
 
 def main(argv: list[str]) -> int:
     """The exit status: 0 after a drain, 1 when it cannot serve, 2 for a wrong command line."""
+    if argv[:1] == ["explain"]:
+        from proxy.asking import main as ask
+
+        return ask(argv[1:])
     settings = parse(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("websockets").setLevel(logging.WARNING)

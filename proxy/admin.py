@@ -15,7 +15,8 @@ from typing import NamedTuple, cast
 import msgspec
 
 from proxy.errors import BadMessage, Refusal, malformed
-from proxy.http1.heads import HEAD_LIMIT, REASONS, Request, parse_request, refusal_bytes
+from proxy.http1.heads import HEAD_LIMIT, Request, parse_request, refusal_bytes
+from proxy.http1.reasons import REASONS
 from proxy.settings import HostPort, is_loopback
 from proxy.sockets import Sockets
 
@@ -34,13 +35,21 @@ class Page(NamedTuple):
 
 
 class Door(NamedTuple):
-    """A page, and the method that asks for it."""
+    """A page, and the method that asks for it; a body is not read."""
 
     method: bytes
     page: Callable[[], Page]
 
 
-Doors = Mapping[bytes, Door]
+class BodyDoor(NamedTuple):
+    """A page that is told by its query and a body of `limit` bytes at most."""
+
+    method: bytes
+    limit: int
+    page: Callable[[bytes, bytes], Page]
+
+
+Doors = Mapping[bytes, Door | BodyDoor]
 
 
 def json_page(value: object, status: int = 200) -> Page:
@@ -80,8 +89,8 @@ class Admin:
             server.close()
         self._accepting = []
 
-    def answer(self, request: Request) -> Page:
-        """The page asked for; raises Refusal."""
+    def door_of(self, request: Request) -> Door | BodyDoor:
+        """The door that a request may knock at; raises Refusal."""
         if request.value(b"origin") is not None or not is_local(request.host):
             raise Refusal(403, "NR", "Ask by a loopback address, and not from a web page.")
         door = self.doors.get(request.path)
@@ -90,7 +99,7 @@ class Admin:
             raise Refusal(404, "NR", f"There is no such page: ask for one of {known}.")
         if request.method != door.method:
             raise Refusal(405, "NR", f"Ask for this page with {door.method.decode()}.")
-        return door.page()
+        return door
 
 
 def is_local(host: bytes | None) -> bool:
@@ -102,11 +111,12 @@ def is_local(host: bytes | None) -> bool:
 
 
 class _Visitor(asyncio.Protocol):
-    """One request per connection keeps it simple; the body, if any, is not read."""
+    """One request per connection keeps it simple."""
 
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
         self._buffer = b""
+        self._request: Request | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -122,22 +132,48 @@ class _Visitor(asyncio.Protocol):
         self._patience.cancel()
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        end = self._buffer.find(b"\r\n\r\n") + 4
-        if end < 4 and len(self._buffer) <= HEAD_LIMIT:
+        if self._transport.is_closing():
             return
-        head, self._buffer = self._buffer[:end], b""
+        self._buffer += data
         try:
-            page = self._admin.answer(parse_request(head))
+            page = self._page()
         except BadMessage as error:
-            answer = refusal_bytes(malformed(error))
+            self._say(refusal_bytes(malformed(error)))
         except Refusal as refusal:
-            answer = refusal_bytes(refusal)
+            self._say(refusal_bytes(refusal))
         else:
-            answer = (
-                b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n"
-                b"cache-control: no-store\r\nconnection: close\r\n\r\n%b"
-            ) % (page.status, b"OK" if page.status < 300 else REASONS.get(page.status, b"Error"),
-                 page.kind, len(page.body), page.body)  # fmt: skip
+            if page is not None:
+                self._say(_page_bytes(page))
+
+    def _page(self) -> Page | None:
+        """The page asked for, or None until everything is here; raises BadMessage, Refusal."""
+        request = self._request
+        if request is None:
+            end = self._buffer.find(b"\r\n\r\n") + 4
+            if end < 4 and len(self._buffer) <= HEAD_LIMIT:
+                return None
+            request = self._request = parse_request(self._buffer[:end])
+            self._buffer = self._buffer[end:]
+        door = self._admin.door_of(request)
+        if isinstance(door, Door):
+            return door.page()
+        length = request.length
+        if length is None or length < 0:
+            raise Refusal(411, "DPE", "Say how long the body is with Content-Length.")
+        if length > door.limit:
+            raise Refusal(413, "DPE", f"The body may have {door.limit} bytes.")
+        if len(self._buffer) < length:
+            return None
+        return door.page(request.target.partition(b"?")[2], self._buffer[:length])
+
+    def _say(self, answer: bytes) -> None:
         self._transport.write(answer)
         self._transport.close()
+
+
+def _page_bytes(page: Page) -> bytes:
+    reason = b"OK" if page.status < 300 else REASONS.get(page.status, b"Error")
+    return (
+        b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n"
+        b"cache-control: no-store\r\nconnection: close\r\n\r\n%b"
+    ) % (page.status, reason, page.kind, len(page.body), page.body)

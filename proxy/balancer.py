@@ -41,6 +41,15 @@ def pick(
     return member
 
 
+def would_pick(choice: Choice, request: Request, trace_id: bytes) -> Member | None:
+    """The member that `pick` would answer, without taking its turn."""
+    turn = choice.turn
+    try:
+        return pick(choice, (), request, trace_id)
+    finally:
+        choice.turn = turn
+
+
 def _lighter(choice: Choice, one: Member, other: Member) -> Member:
     """Who has less to do for its share; the first drawn of equals, so that shares hold at rest."""
     shares = choice.counting

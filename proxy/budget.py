@@ -23,9 +23,14 @@ class RetryBudget:
         self.refused = 0
         """Retries that the budget did not allow; only grows."""
 
+    @property
+    def has_room(self) -> bool:
+        """May one more request be sent again?"""
+        return self.retrying < max(FLOOR, SHARE * self.active)
+
     def take(self) -> bool:
         """May one more request be sent again? If so it counts until `leave`."""
-        if self.retrying >= max(FLOOR, SHARE * self.active):
+        if not self.has_room:
             self.refused += 1
             return False
         self.retrying += 1

@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m proxy",
         description="The data plane of meshconsole: a stand-alone proxy, or a mesh's sidecar.",
+        epilog="`python -m proxy explain --help` asks a running one what it does with a request.",
         allow_abbrev=False,
     )
     alone = parser.add_argument_group("stand-alone")
@@ -187,6 +188,10 @@ def _list(text: str) -> list[str]:
 def _urls(flag: str, text: str) -> tuple[str, ...]:
     urls = tuple(_list(text))
     for url in urls:
+        if "@" in url:
+            raise InvalidSettings(
+                f"A door of {flag} has no user and no password: a certificate says who calls."
+            )
         if not url.startswith("wss://"):
             raise InvalidSettings(f"{flag} {url!r} is not a door: write wss://HOST:PORT.")
     return urls

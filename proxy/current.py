@@ -8,7 +8,7 @@ is carried from one table to the next.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from time import monotonic
+from time import monotonic, time
 
 from proxy.choice import Choice, Target
 from proxy.contract.digest import digest_of
@@ -81,6 +81,8 @@ class Current:
         """The unit of who holds it: its endpoints are preferred where a service says so."""
         self.caller = caller
         """The instance that calls, for services that hash on it."""
+        self.applied_at = 0.0
+        """When the table came in force, in Unix time; 0 before the first."""
         self.table = Table(Snapshot(), 0, "")
         self.swapped: Callable[[], None] | None = None
         """Called after each swap."""
@@ -114,6 +116,7 @@ class Current:
             for endpoint in target.service.endpoints:
                 table.members[name, endpoint.id, endpoint.addr].update(target.service, endpoint)
         self.table = table
+        self.applied_at = time()
         for key in old.members.keys() - table.members.keys():
             old.members[key].retire()
         if self.swapped is not None:

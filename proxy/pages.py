@@ -8,21 +8,28 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from proxy import __version__
-from proxy.admin import Door, Doors, Page, json_page, metrics_page
+from proxy.admin import BodyDoor, Door, Doors, Page, json_page, metrics_page
 from proxy.current import Member
 from proxy.errors import Refusal
-from proxy.metrics import exposition
+from proxy.settings import MeshSettings
 from proxy.snapshot_file import InvalidSnapshot
 
 if TYPE_CHECKING:
     from proxy.assembly import Process
+    from proxy.metrics.upstreams import Upstreams
+
+
+HEAD_LIMIT = 32 * 1024
+"""Bytes of a head to explain, with room for one that is too long to be served."""
 
 
 class Pages:
-    """Reads a process when it is asked, and keeps nothing itself."""
+    """Reads a process when it is asked. What few sidecars are ever asked for is loaded when they
+    are."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
+        self._upstreams: Upstreams | None = None
 
     def doors(self) -> Doors:
         """Every page by its path."""
@@ -32,6 +39,7 @@ class Pages:
             b"/stats": Door(b"GET", self._stats),
             b"/metrics": Door(b"GET", self._metrics),
             b"/config": Door(b"GET", self._config),
+            b"/explain": BodyDoor(b"POST", HEAD_LIMIT, self._explain),
             b"/reload": Door(b"POST", self._reload),
             b"/drain": Door(b"POST", self._drain),
             b"/upgrade": Door(b"POST", self._upgrade),
@@ -65,7 +73,7 @@ class Pages:
                         "log_lines_dropped": listener.access_log.dropped
                         if listener.access_log
                         else 0,
-                        "endpoints": [_member(member) for member in listener.members()],
+                        "endpoints": [member_shown(member) for member in listener.members()],
                     }
                     for listener in process.server.listeners
                 },
@@ -74,21 +82,51 @@ class Pages:
         )
 
     def _metrics(self) -> Page:
+        from proxy.metrics.footprint import footprint
+        from proxy.metrics.page import Seen, exposition
+        from proxy.metrics.upstreams import Upstreams
+
         process = self._process
-        gauges = {
-            "up_seconds": monotonic() - process.began,
-            "revision": float(process.current.v),
-            "loop_late_seconds": process.server.late_seconds,
-            "draining": float(process.server.draining),
-        }
-        text = exposition(process.windows.totals(), process.server.listeners, gauges)
+        settings = process.settings
+        app, unit = (
+            (settings.app, settings.unit) if isinstance(settings, MeshSettings) else ("", "")
+        )
+        ends = process.control.status().get("certificate_not_after")
+        seen = Seen(
+            totals=process.windows.totals(),
+            listeners=process.server.listeners,
+            app=app,
+            unit=unit,
+            revision=process.current.v,
+            applied_at=process.current.applied_at,
+            certificate_not_after=ends if isinstance(ends, float) else None,
+            loop_late_seconds=process.server.late_seconds,
+            draining=process.server.draining,
+            more=footprint(),
+        )
+        self._upstreams = self._upstreams or Upstreams()
+        text = exposition(seen, self._upstreams)
         return metrics_page(text + (process.crew.exposition() if process.crew is not None else ""))
 
     def _config(self) -> Page:
+        from proxy.redaction import settings_shown
+
         current = self._process.current
         return json_page(
-            {"revision": current.v, "digest": current.digest, "snapshot": current.snapshot}
+            {
+                "revision": current.v,
+                "digest": current.digest,
+                "settings": settings_shown(self._process.settings),
+                "snapshot": current.snapshot,
+            }
         )
+
+    def _explain(self, query: bytes, head: bytes) -> Page:
+        from proxy.explain import explained
+
+        process = self._process
+        name = query.partition(b"listener=")[2].partition(b"&")[0].decode("latin-1")
+        return json_page(explained(process.server.listeners, name, head, process.current.v))
 
     def _reload(self) -> Page:
         process = self._process
@@ -110,7 +148,8 @@ class Pages:
         return json_page({"draining": True}, 202)
 
 
-def _member(member: Member) -> dict[str, object]:
+def member_shown(member: Member) -> dict[str, object]:
+    """An endpoint, for /stats."""
     stats = member.stats
     return {
         "service": stats.service,

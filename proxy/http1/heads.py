@@ -23,6 +23,7 @@ from proxy.http1.edge import (
     is_end_to_end,
 )
 from proxy.http1.lines import FIELDS, FIELDS_LIMIT, TOKEN, bare_line_end, is_token, without
+from proxy.http1.reasons import REASONS
 
 HEAD_LIMIT = 16 * 1024
 """Bytes of a request's head; Envoy's 60 KiB is four times what real callers need."""
@@ -40,22 +41,6 @@ TUNNEL = -3
 SWITCHING = 101
 
 UPGRADE = b"connection: Upgrade\r\nupgrade: websocket\r\n"
-
-REASONS = {
-    400: b"Bad Request",
-    403: b"Forbidden",
-    404: b"Not Found",
-    405: b"Method Not Allowed",
-    408: b"Request Timeout",
-    417: b"Expectation Failed",
-    422: b"Unprocessable Content",
-    431: b"Request Header Fields Too Large",
-    501: b"Not Implemented",
-    502: b"Bad Gateway",
-    503: b"Service Unavailable",
-    504: b"Gateway Timeout",
-    505: b"HTTP Version Not Supported",
-}
 
 _SLASH = ord("/")
 _REQUEST = re.compile(

@@ -26,6 +26,11 @@ class Meter:
         self.rejected = 0
         self.limit = UNLIMITED
 
+    @property
+    def known_limit(self) -> int | None:
+        """The limit, or None when nobody set one."""
+        return self.limit if self.limit < UNLIMITED else None
+
     def leave(self) -> None:
         """A request that entered is over."""
         self.in_flight -= 1

@@ -23,6 +23,7 @@ from proxy.errors import (
 )
 from proxy.http1.heads import Request
 from proxy.interfaces import service_of
+from proxy.steering.reasons import Reasons, reasons_of
 
 BUCKETS = 10_000
 """A hundredth of a percent is the finest share."""
@@ -40,6 +41,12 @@ class FixedRouter:
     def choose(self, _request: Request, _trace_id: bytes) -> Choice:
         """The one choice there is."""
         return self._choice
+
+    def explain(self, request: Request, trace_id: bytes) -> tuple[Choice, Reasons]:
+        """The same, and why."""
+        choice = self.choose(request, trace_id)
+        name = choice.target.service.name
+        return choice, Reasons(application=name, why="This listener serves one application.")
 
     def adjust(self, _now: float) -> None:
         """Nothing changes."""
@@ -74,6 +81,16 @@ class Router:
         if not choice.schedule:
             raise no_endpoint(plan.target.service.name, choice.group)
         return choice
+
+    def explain(self, request: Request, trace_id: bytes) -> tuple[Choice, Reasons]:
+        """The same, and why; raises the same Refusal. Another router decides, so that nothing
+        here is remembered of it."""
+        other = Router(self._current)
+        choice = other.choose(request, trace_id)
+        (plan,) = other._plans.values()
+        route = other._table.snapshot.route.get(plan.target.service.name)
+        key = request.after(STICKY) or b""
+        return choice, reasons_of(plan, route.rules if route else (), choice, key, trace_id)
 
     def adjust(self, now: float) -> None:
         """New shares for those that warm up, and for units that lost or won endpoints."""
@@ -124,14 +141,16 @@ class Plan:
 class Split:
     """A rule's shares as buckets: share n holds for buckets below `bounds[n]`."""
 
-    __slots__ = ("_bounds", "_choices", "_hash", "_only")
+    __slots__ = ("_choices", "_hash", "_only", "bounds", "groups")
 
     def __init__(self, target: Target, rule: Rule) -> None:
         shares = sorted(
             (share for share in rule.split if share.percent > 0), key=lambda share: share.group
         )
         self._hash = hashlib.blake2b(rule.id.encode() + b"\0", digest_size=8)
-        self._bounds: list[int] = []
+        self.bounds: list[int] = []
+        self.groups = [share.group for share in shares]
+        """Each share's group, in the order of the bounds."""
         self._choices: list[Choice] = []
         total = 0.0
         for share in shares:
@@ -139,7 +158,7 @@ class Split:
             choice = target.choices[share.group]
             if not choice.schedule and rule.on_empty == "origin":
                 choice = target.everyone
-            self._bounds.append(round(total * BUCKETS / 100))
+            self.bounds.append(round(total * BUCKETS / 100))
             self._choices.append(choice)
         self._only = self._choices[0] if len(self._choices) == 1 else None
 
@@ -147,10 +166,17 @@ class Split:
         """The choice of this key: always the same while the shares are the same."""
         if self._only is not None:
             return self._only
+        return self._choices[self.share_at(self.bucket_of(key))]
+
+    def bucket_of(self, key: bytes) -> int:
+        """Where a key falls, of BUCKETS."""
         hashed = self._hash.copy()
         hashed.update(key)
-        at = bisect_right(self._bounds, int.from_bytes(hashed.digest(), "big") % BUCKETS)
-        return self._choices[min(at, len(self._choices) - 1)]
+        return int.from_bytes(hashed.digest(), "big") % BUCKETS
+
+    def share_at(self, bucket: int) -> int:
+        """Which share, in the order of group names, holds a bucket."""
+        return min(bisect_right(self.bounds, bucket), len(self._choices) - 1)
 
 
 def _application(host: bytes) -> str:

@@ -92,9 +92,14 @@ def test_a_call_goes_from_outbound_to_inbound_to_the_application(tmp_path: Path)
         stats = json.loads(near.ask_admin("/stats")[1])
         assert stats["revision"] == 7
         assert [edge["group"] for edge in stats["edges"]] == ["Group_2"]
-        labels = b'app="stock",unit="u1",group="Group_2",interface="GET /stock/{sku}"'
-        assert b'side="out",' + labels in near.ask_admin("/metrics")[1]
-        assert b'side="in",' + labels in far.ask_admin("/metrics")[1]
+        labels = (
+            b'destination_app="stock",destination_unit="u1",destination_group="Group_2",'
+            b'interface="GET /stock/{sku}"'
+        )
+        source = b'reporter="source",source_app="gateway",source_unit="u1",'
+        assert source + labels in near.ask_admin("/metrics")[1]
+        target = b'reporter="destination",source_app="unknown",source_unit="unknown",'
+        assert target + labels in far.ask_admin("/metrics")[1]
         assert far.ask_admin("/readyz")[0] == 503
         assert near.get("/", host="nobody")[0] == 404
         near.process.send_signal(signal.SIGTERM)

@@ -55,7 +55,7 @@ def test_the_admin_door_shows_what_happens(origin: Origin) -> None:
         stats = json.loads(running.ask_admin("/stats")[1])
         assert stats["listeners"]["listen"]["endpoints"][0]["answered"] == 1
         metrics = running.ask_admin("/metrics")[1].decode()
-        assert re.search(r'meshproxy_requests_total\{.*status="2xx"\} 1\n', metrics)
+        assert re.search(r'meshproxy_requests_total\{.*response_code="2xx"\} 1\n', metrics)
         assert "/a" not in metrics
         assert json.loads(running.ask_admin("/config")[1])["revision"] == 0
         assert running.ask_admin("/nothing")[0] == 404
@@ -145,11 +145,11 @@ def test_mutual_tls_towards_callers_and_upstreams(origin: Origin, pki: Pki) -> N
     ):
         for turn in range(3):
             assert outer.get(f"/{turn}") == (200, f"/{turn}".encode())
-        assert b'side="out"' in outer.ask_admin("/metrics")[1]
-        assert b'encrypted="true"' in outer.ask_admin("/metrics")[1]
+        assert b'reporter="source"' in outer.ask_admin("/metrics")[1]
+        assert b'connection_security="mutual_tls"' in outer.ask_admin("/metrics")[1]
         inside = inner.ask_admin("/metrics")[1]
-        assert b'side="in"' in inside
-        assert b'encrypted="true"' in inside
+        assert b'reporter="destination"' in inside
+        assert b'connection_security="mutual_tls"' in inside
 
 
 def test_a_caller_without_certificate_and_an_upstream_of_another_authority_are_refused(

@@ -21,7 +21,9 @@ def _asked(method: str, *lines: str) -> int:
     path = "/drain" if method == "POST" else "/config"
     head = "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""])
     try:
-        return admin.answer(parse_request(head.encode())).status
+        door = admin.door_of(parse_request(head.encode()))
+        assert isinstance(door, Door)
+        return door.page().status
     except Refusal as refusal:
         return refusal.status
 
