@@ -101,6 +101,11 @@ class Reader:
         return Frame(kind, id_, raw, timeout_ms=told)
 
     @property
+    def wanted(self) -> int:
+        """Bytes of the frame that is coming, if its head has come; else 0."""
+        return self._need if self._need > REQUEST_BYTES else 0
+
+    @property
     def partial(self) -> bool:
         """Is there the start of a frame?"""
         return self._at < len(self._data)

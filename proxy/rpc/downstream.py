@@ -12,14 +12,15 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
-from proxy.errors import BadMessage, Refusal, malformed
+from proxy.errors import BadMessage, malformed
 from proxy.relay import Exchange
+from proxy.rpc.call import Call
 from proxy.rpc.frames import ONE_WAY, PING, REQUEST, Codec, Frame
 from proxy.rpc.heads import FramedRequest
 from proxy.rpc.outlet import GATHERING, Outlet
+from proxy.rpc.reserve import LARGE, RESERVE
 
 if TYPE_CHECKING:
-    from proxy.http1.heads import Response
     from proxy.listener import Listener
 
 CALLS_LIMIT = 256
@@ -34,87 +35,13 @@ QUIET_SECONDS = 1.0
 """While draining, a connection without a request for so long is closed."""
 
 
-class Call:
-    """One request of a caller: where its answer goes."""
-
-    __slots__ = ("_connection", "_slow_upstream", "deadline", "exchange", "frame")
-
-    exchange: Exchange
-
-    def __init__(self, connection: Downstream, frame: Frame) -> None:
-        self._connection = connection
-        self.frame = frame
-        self.deadline = 0.0
-        self._slow_upstream = False
-
-    @property
-    def protocol(self) -> str:
-        """What the caller speaks."""
-        return self._connection.codec.name
-
-    @property
-    def encrypted(self) -> bool:
-        """Is its connection?"""
-        return self._connection.encrypted
-
-    @property
-    def is_full(self) -> bool:
-        """Does the caller hold up those who answer it?"""
-        return self._connection.holds_up
-
-    def begin_body(self) -> tuple[bytes, bool, bytes]:
-        """Nothing follows a frame."""
-        return b"", True, b""
-
-    def interim(self, response: Response) -> None:
-        """Framed protocols have none."""
-
-    def answer(
-        self, response: Response, length: int, content: bytes, done: bool, trailers: bytes = b""
-    ) -> None:
-        """The whole answer, under the caller's own number."""
-        frame, connection = self.frame, self._connection
-        self.exchange.bytes_in = len(frame.raw)
-        if frame.kind == REQUEST:
-            codec = connection.codec
-            if response.mesh_flag and connection.listener.side == "in":
-                content = codec.unflagged(content)
-            connection.write(codec.with_id(content, frame.id))
-
-    def answer_more(self, content: bytes, done: bool, trailers: bytes = b"") -> None:
-        """Nothing follows a frame."""
-
-    def refuse(self, refusal: Refusal) -> None:
-        """A whole answer made here."""
-        frame, connection = self.frame, self._connection
-        self.exchange.bytes_in = len(frame.raw)
-        if frame.kind == REQUEST:
-            connection.write(connection.codec.refusal(frame, refusal))
-
-    def hold(self, held: bool) -> None:
-        """The upstream does not keep up, so nobody's next request is read; or go on."""
-        if held != self._slow_upstream:
-            self._slow_upstream = held
-            self._connection.slow_upstream(held)
-
-    def abort(self) -> None:
-        """The caller is told nothing more."""
-        self._connection.abort()
-
-    def exchange_over(self) -> None:
-        """Everything is said and counted."""
-        self.hold(False)
-        self._connection.over(self)
-        del self.exchange  # nothing that refers to itself is left to the collector
-
-
 class Downstream(Outlet, asyncio.Protocol):
     """One connection of a caller."""
 
     __slots__ = (
         "_broken", "_calls", "_deadline", "_frame_since", "_heard", "_holds_up_since", "_is_full",
-        "_left_at", "_paused", "_reader", "_reading", "_slow_upstreams", "_trusted", "codec",
-        "encrypted", "listener",
+        "_left_at", "_paused", "_reader", "_reading", "_reserved", "_slow_upstreams", "_trusted",
+        "codec", "encrypted", "listener",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, codec: Codec) -> None:
@@ -138,6 +65,8 @@ class Downstream(Outlet, asyncio.Protocol):
         """When the caller was asked to send no more requests; 0 is not yet."""
         self._paused = False
         self._reading = False
+        self._reserved = 0
+        """Bytes of the reserve for the frame that is coming."""
         self._slow_upstreams = 0
         self._trusted = False
 
@@ -159,6 +88,7 @@ class Downstream(Outlet, asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self.listener.left(self)
+        self._give_back()
         calls = list(self._calls.values())
         self._calls.clear()
         for call in calls:
@@ -183,25 +113,41 @@ class Downstream(Outlet, asyncio.Protocol):
         self._reading = True
         GATHERING.begin()
         try:
-            while self._has_place and (frame := self._reader.next()) is not None:
+            while self._may_read() and (frame := self._reader.next()) is not None:
                 self._frame_since = 0.0
                 self._take(frame)
+                if self._reserved:
+                    self._give_back()
+            may_read = self._may_read()
         except BadMessage as error:
             self._refuse_unread(error)
             return
         finally:
             self._reading = False
             GATHERING.end()
-        if self._paused == self._has_place and not self.transport.is_closing():
-            self._paused = not self._paused
+        if self._paused == may_read and not self.transport.is_closing():
+            self._paused = not may_read
             if self._paused:
+                self._frame_since = 0.0  # it does not come because it is not read
                 self.transport.pause_reading()
             else:
                 self.transport.resume_reading()
 
-    @property
-    def _has_place(self) -> bool:
-        return not self._is_full and not self._slow_upstreams and len(self._calls) < CALLS_LIMIT
+    def _may_read(self) -> bool:
+        """Is there a place for a request, and a share of the reserve if a large one is coming?"""
+        if self._is_full or self._slow_upstreams or len(self._calls) >= CALLS_LIMIT:
+            return False
+        wanted = self._reader.wanted
+        if wanted <= LARGE or self._reserved:
+            return True
+        if RESERVE.take(wanted):
+            self._reserved = wanted
+            return True
+        return False
+
+    def _give_back(self) -> None:
+        share, self._reserved = self._reserved, 0
+        RESERVE.give(share)
 
     def _take(self, frame: Frame) -> None:
         if frame.kind in (REQUEST, ONE_WAY):
@@ -225,6 +171,10 @@ class Downstream(Outlet, asyncio.Protocol):
 
     def _exchange(self, frame: Frame, request: FramedRequest) -> None:
         call = self._calls[frame.id] = Call(self, frame)
+        if len(frame.raw) > LARGE:
+            if not self._reserved:
+                self._reserved = RESERVE.hold(len(frame.raw))
+            call.reserved, self._reserved = self._reserved, 0
         now = monotonic()
         exchange = call.exchange = Exchange(self.listener, call, request, now)
         exchange.begin()
@@ -234,6 +184,8 @@ class Downstream(Outlet, asyncio.Protocol):
     def over(self, call: Call) -> None:
         """A request is over: the next may begin."""
         self._calls.pop(call.frame.id, None)
+        if call.reserved:
+            RESERVE.give(call.reserved)
         if self._broken:
             self._end_when_done()
         elif self._paused and not self._reading:
@@ -269,6 +221,7 @@ class Downstream(Outlet, asyncio.Protocol):
         refusal = malformed(error)
         self.listener.refused_unread(refusal)
         self._broken = True
+        self._give_back()
         self._deadline = monotonic() + self.listener.limits.linger_seconds
         if self._paused:
             self._paused = False
@@ -292,6 +245,8 @@ class Downstream(Outlet, asyncio.Protocol):
         for call in list(self._calls.values()):
             if now >= call.deadline:
                 call.exchange.expired()
+        if self._paused:
+            self._read()
         if self._heard and not self._broken:
             self._heard = False
             self._deadline = now + self.listener.limits.idle_seconds

@@ -45,6 +45,10 @@ class FrameReader(Protocol):
         """The next whole frame, or None until more bytes come; raises BadMessage."""
 
     @property
+    def wanted(self) -> int:
+        """Bytes of the frame that is coming, once its length is known; else 0."""
+
+    @property
     def partial(self) -> bool:
         """Is there the start of a frame?"""
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 
+import pytest
+
 from proxy.member import Member
+from proxy.rpc import downstream
 from proxy.rpc.downstream import CALLS_LIMIT, UNREAD_SECONDS
 from proxy.rpc.heartbeat import INTERVAL_SECONDS, MISSED_LIMIT
+from proxy.rpc.reserve import Reserve
 from tests.harness.wait import eventually_async
 from tests.integration.proxy import bolt
 from tests.integration.proxy.bolt import caller, echo, serving
@@ -256,6 +260,44 @@ def test_a_server_that_reads_slowly_stops_its_callers_and_gets_everything() -> N
             go_on.set()
             assert {(await who.hear()).id for _ in range(40)} == set(range(40))
             assert came == 40 << 20
+
+    run(scene())
+
+
+def test_large_frames_wait_unread_for_a_share_of_the_reserve(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reserve = Reserve(3 << 20)
+    monkeypatch.setattr(downstream, "RESERVE", reserve)
+
+    async def scene() -> None:
+        async with (
+            origin(serving(echo)) as port,
+            relay(port, speaks="bolt") as stage,
+            caller(stage.port) as stuck,
+            caller(stage.port) as other,
+        ):
+            big = bolt.request(1, b"x" * (2 << 20))
+            await stuck.say(big[: 1 << 20])
+
+            async def reserved() -> bool:
+                return reserve.left < 3 << 20
+
+            await eventually_async(reserved)
+            other.writer.write(bolt.request(1, b"small") + bolt.request(2, b"y" * (2 << 20)))
+            assert (await other.hear()).content == b"small"
+            await stuck.say(big[1 << 20 :])
+            assert len((await stuck.hear()).content) == 2 << 20
+            assert (await other.hear()).content == b"y" * (2 << 20)
+            assert reserve.left == 3 << 20
+            await stuck.say(big[: 1 << 20])
+            await eventually_async(reserved)
+            stuck.writer.transport.abort()
+
+            async def given_back() -> bool:
+                return reserve.left == 3 << 20
+
+            await eventually_async(given_back)
 
     run(scene())
 

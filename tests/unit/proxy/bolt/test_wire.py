@@ -113,3 +113,14 @@ def test_a_header_block_can_be_taken_out_and_put_back(frame: bytes) -> None:
     assert wire.header_block(longer) == BLOCK * 2
     assert read(longer).raw == longer
     assert wire.with_header_block(longer, BLOCK) == frame
+
+
+def test_the_length_of_a_frame_is_known_before_it_has_come() -> None:
+    reader = wire.Reader()
+    reader.feed(GOLDEN_REQUEST[:21])
+    assert (reader.next(), reader.wanted) == (None, 0)
+    reader.feed(GOLDEN_REQUEST[21:22])
+    assert (reader.next(), reader.wanted) == (None, len(GOLDEN_REQUEST))
+    reader.feed(GOLDEN_REQUEST[22:])
+    assert reader.next() is not None
+    assert reader.wanted == 0
