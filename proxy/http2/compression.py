@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import NamedTuple, TypeVar
 
 import hpack
 from h2.errors import ErrorCodes
@@ -23,6 +24,8 @@ from hpack.table import HeaderTable
 from proxy.http2.frames import Fault
 from proxy.http2.limits import HEADER_LIST_READ
 
+SIZE_UPDATE = 0x20
+"""A block that begins so changes the table's size; it may say that nowhere else."""
 EMPTY_TABLE = b"\x20"
 """The encoder's table has no size: said once, at the start of the first block."""
 NEVER_INDEXED = frozenset(
@@ -33,6 +36,9 @@ REMEMBERED_FIELD = 256
 """Bytes of a field that is remembered."""
 REMEMBERED_BLOCKS, REMEMBERED_BLOCK = 16, 512
 """Blocks of one connection that are remembered, and bytes of one."""
+REMEMBERED_SPELT = 256
+"""Blocks that are remembered for all connections."""
+T = TypeVar("T")
 
 Fields = Iterable[tuple[bytes, bytes]]
 
@@ -74,11 +80,43 @@ class Encoder(hpack.Encoder):
         return block
 
 
+class _Table(HeaderTable):
+    """The peer's table, which notes what a block reads from it and adds to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.added: list[tuple[bytes, bytes]] = []
+        self.read = False
+
+    def get_by_index(self, index: int) -> tuple[bytes, bytes]:
+        """An entry; those of the static table are the same for everybody."""
+        self.read = self.read or index > HeaderTable.STATIC_TABLE_LENGTH
+        return super().get_by_index(index)
+
+    def add(self, name: bytes, value: bytes) -> None:
+        """One more entry."""
+        self.added.append((name, value))
+        super().add(name, value)
+
+
+class _Spelt(NamedTuple):
+    """What a block means that reads nothing from the peer's table."""
+
+    fields: list[HeaderTuple]
+    added: list[tuple[bytes, bytes]]
+    """Entries that it leaves in the table."""
+
+
+_spelt: dict[bytes, _Spelt] = {}
+"""Such blocks mean the same on every connection: a server's answers of one second, for instance."""
+
+
 class Decoder(hpack.Decoder):
     """Reads header blocks, and remembers those that say the same while the table stays."""
 
     def __init__(self) -> None:
         super().__init__(HEADER_LIST_READ)
+        self.header_table: _Table = _Table()
         self._remembered: dict[bytes, list[HeaderTuple]] = {}
 
     def decode(self, data: bytes, raw: bool = False) -> Iterable[HeaderTuple]:
@@ -87,20 +125,36 @@ class Decoder(hpack.Decoder):
         if known is not None:
             return known
         table = self.header_table
-        entries = table.dynamic_entries
-        newest, count, size = entries[0] if entries else None, len(entries), table.maxsize
+        table.read = False
+        table.added = []
+        spelt = _spelt.get(data)
+        if spelt is not None:
+            fields = spelt.fields
+            for name, value in spelt.added:
+                table.add(name, value)
+        else:
+            fields = self._decoded(data, raw)
+        resized = data[:1] != b"" and data[0] & 0xE0 == SIZE_UPDATE
+        if table.added or resized:
+            self._remembered.clear()
+        if spelt is None and len(data) <= REMEMBERED_BLOCK and not resized:
+            if not table.read:
+                _remember(_spelt, data, _Spelt(fields, table.added), REMEMBERED_SPELT)
+            elif not table.added:
+                _remember(self._remembered, data, fields, REMEMBERED_BLOCKS)
+        return fields
+
+    def _decoded(self, data: bytes, raw: bool) -> list[HeaderTuple]:
         try:
-            fields = list(super().decode(data, raw))
+            return list(super().decode(data, raw))
         except hpack.OversizedHeaderListError:
             raise Fault(ErrorCodes.ENHANCE_YOUR_CALM, "A header list is far too long.") from None
         except (hpack.HPACKError, IndexError) as error:
             sentence = f"A header block cannot be read: {error}"[:200]
             raise Fault(ErrorCodes.COMPRESSION_ERROR, sentence) from None
-        newest_now = entries[0] if entries else None
-        if newest_now is not newest or len(entries) != count or table.maxsize != size:
-            self._remembered.clear()
-        elif len(data) <= REMEMBERED_BLOCK:
-            if len(self._remembered) >= REMEMBERED_BLOCKS:
-                self._remembered.clear()
-            self._remembered[bytes(data)] = fields
-        return fields
+
+
+def _remember(memory: dict[bytes, T], block: bytes, meaning: T, most: int) -> None:
+    if len(memory) >= most:
+        memory.clear()
+    memory[bytes(block)] = meaning

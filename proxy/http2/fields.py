@@ -50,6 +50,13 @@ def request_of(fields: Iterable[Field], ended: bool, trusted: bool = False) -> R
 
 def response_of(fields: Iterable[Field], ended: bool, to_head: bool) -> Response:
     """The answer that these fields are, to a HEAD request or another. Raises BadMessage."""
+    fields = tuple(fields)
+    if sum([len(value) for _, value in fields]) <= REMEMBERED_BYTES:
+        return parse_response(_response_head_again(fields, ended, to_head))
+    return parse_response(_response_head(fields, ended, to_head))
+
+
+def _response_head(fields: tuple[Field, ...], ended: bool, to_head: bool) -> bytes:
     pseudo, lines, lengths = _read(fields, ANSWER_HEAD_LIMIT)
     status = pseudo.pop(b":status", b"")
     if pseudo or len(status) != 3 or not status.isdigit() or status == b"101":
@@ -60,7 +67,10 @@ def response_of(fields: Iterable[Field], ended: bool, to_head: bool) -> Response
             raise BadMessage("The answer ends before the content it announces.", 502)
         if not lengths:
             lines += b"content-length: 0\r\n" if ended else b"transfer-encoding: chunked\r\n"
-    return parse_response(b"HTTP/1.1 %b %b\r\n%b\r\n" % (status, _reason(status), lines))
+    return b"HTTP/1.1 %b %b\r\n%b\r\n" % (status, _reason(status), lines)
+
+
+_response_head_again = lru_cache(256)(_response_head)
 
 
 def trailers_of(fields: Iterable[Field]) -> bytes:

@@ -47,6 +47,7 @@ from proxy.sniff import PREFACE
 
 CLOSED_STREAMS_KNOWN = 256
 """Ended streams whose end is remembered, to know a late frame from a wrong one."""
+STREAMS_UNCOUNTED = 16
 LAST_STREAM = (1 << 31) - 1
 _CONTENTLESS = frozenset({2, 4, 6, 8, 10, 11, 12, 13, 14, 15, 16})
 """Kinds that are only counted: priorities, settings, pings, windows, and what nobody knows."""
@@ -61,7 +62,31 @@ class Broken(Event):
 
 
 class _Connection(H2Connection):
+    """The library's connection, but that it does not count all its streams whenever one begins."""
+
     MAX_CLOSED_STREAMS = CLOSED_STREAMS_KNOWN
+    count_at = STREAMS_UNCOUNTED
+    """So many streams, open or over, are taken for open without a look."""
+
+    @property
+    def open_inbound_streams(self) -> int:
+        """How many are open, or a few more; they are counted, and the ended ones forgotten, when it
+        could matter or when twice as many as were open are kept."""
+        if len(self.streams) < self.count_at:
+            return len(self.streams)
+        return self._counted(super().open_inbound_streams)
+
+    @property
+    def open_outbound_streams(self) -> int:
+        """The same for the other side."""
+        most = min(self.count_at, self.remote_settings.max_concurrent_streams)
+        if len(self.streams) < most:
+            return len(self.streams)
+        return self._counted(super().open_outbound_streams)
+
+    def _counted(self, opened: int) -> int:
+        self.count_at = min(STREAMS, 2 * opened + STREAMS_UNCOUNTED)
+        return opened
 
 
 class Wire:

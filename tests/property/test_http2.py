@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from itertools import pairwise
 
+import hpack
 from h2.events import DataReceived, Event, RequestReceived, StreamReset
 from hypothesis import given, settings, strategies as st
 
 from proxy.errors import BadMessage
+from proxy.http2.compression import Decoder
 from proxy.http2.fields import request_fields, request_of
 from proxy.http2.frames import Fault
 from proxy.http2.wire import Broken, Wire
@@ -111,3 +113,34 @@ def test_fields_are_a_request_or_refused_and_a_request_is_said_the_same(
         request.method, request.target, request.host, request.length
     )  # fmt: skip
     assert sorted(again.fields.splitlines()) == sorted(request.fields.splitlines())
+
+
+TABLED = st.lists(
+    st.lists(
+        st.tuples(
+            st.sampled_from([b"x", b"y", b":status", b"date", b"cookie"]),
+            st.sampled_from([b"", b"200", b"a" * 700, b"b" * 1500, b"c" * 5000, b"d"]),
+        ),
+        max_size=5,
+    ),
+    max_size=20,
+)
+
+
+@LAW
+@given(TABLED, st.lists(st.sampled_from([0, 100, 2000, 4096]), max_size=20), st.booleans())
+def test_what_is_remembered_of_a_table_is_what_it_holds(
+    blocks: list[list[tuple[bytes, bytes]]], sizes: list[int], huffman: bool
+) -> None:
+    sender, plain, ours, fresh = hpack.Encoder(), hpack.Decoder(), Decoder(), Decoder()
+    for at, fields in enumerate(blocks):
+        if at < len(sizes):
+            sender.header_table_size = sizes[at]
+        for _ in range(2):
+            said = sender.encode(fields, huffman=huffman)
+            expected = list(plain.decode(said, raw=True))
+            assert list(ours.decode(said, raw=True)) == expected == fields
+            assert list(fresh.decode(said, raw=True)) == expected
+            assert list(ours.header_table.dynamic_entries) == list(
+                plain.header_table.dynamic_entries
+            )
