@@ -46,6 +46,8 @@ class Upstream(Session[LinkStream]):
         self._places = 0
         """Links given away that have not begun."""
         self._given = False
+        self._settled = False
+        """Has the peer said how much it takes at once? Until then it is what another said."""
         self._reused = False
         self._leaving = False
         """It takes no more requests, and ends with the last of them."""
@@ -73,7 +75,7 @@ class Upstream(Session[LinkStream]):
     @property
     def has_room(self) -> bool:
         """Is there a place for one more request?"""
-        most = min(STREAMS, self.wire.most_streams)
+        most = min(STREAMS, self.wire.most_streams if self._settled else self._pool.places)
         return (
             len(self.streams) + self._places < most
             and not self._leaving
@@ -219,6 +221,8 @@ class Upstream(Session[LinkStream]):
     def on_settings(self, event: RemoteSettingsChanged) -> None:
         """The peer may carry more at once, or fewer."""
         super().on_settings(event)
+        self._settled = True
+        self._pool.places = max(1, min(STREAMS, self.wire.most_streams))
         if not self.has_room:
             self._pool.unready(self)
         elif self._given and not self.is_ready:
