@@ -258,7 +258,7 @@ class Exchange:
         """The head, with the first of the content."""
         status = response.status
         if status >= 500 or response.error is not None:
-            unreached = response.mesh_flag == UNREACHED and self.listener.side == "out"
+            unreached = self._says_unreached(response)
             if not response.no_retry and self._goes_elsewhere(status, unreached, done):
                 return
             self.error = "connect" if unreached else response.error or "5xx"
@@ -317,6 +317,13 @@ class Exchange:
             return False
         self._again(other, fresh=False)
         return True
+
+    def _says_unreached(self, response: Response) -> bool:
+        """Does an endpoint's sidecar say that it could not reach its application? It says so with
+        503, or as its protocol says it; the flag beside anything else is not a sidecar's."""
+        if response.mesh_flag != UNREACHED or self.listener.side != "out":
+            return False
+        return response.status == 503 or response.error is not None
 
     def _goes_elsewhere(self, status: int, unreached: bool, done: bool) -> bool:
         """Is a bad answer not the last word? When an endpoint's sidecar says that it could not

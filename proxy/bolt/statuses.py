@@ -50,6 +50,8 @@ def status_of(flag: Flag) -> int:
 
 def as_http(status: int, flag: bytes = b"") -> tuple[int, ErrorClass | None]:
     """The status of HTTP under which an answer is counted, and the class of its error."""
+    if flag == b"UF":
+        return 503, None  # as any sidecar says that it cannot reach its application
     if flag in _FLAG_AS_HTTP:
         return _FLAG_AS_HTTP[flag], None
     return _AS_HTTP.get(status, (500, None))

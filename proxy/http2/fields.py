@@ -21,6 +21,7 @@ from proxy.http1.heads import (
     parse_response,
 )
 from proxy.http1.lines import trailer_lines
+from proxy.http2 import grpc
 from proxy.http2.limits import HEADER_LINES, HEADER_LIST
 
 Field = tuple[bytes, bytes]
@@ -52,8 +53,12 @@ def response_of(fields: Iterable[Field], ended: bool, to_head: bool) -> Response
     """The answer that these fields are, to a HEAD request or another. Raises BadMessage."""
     fields = tuple(fields)
     if sum([len(value) for _, value in fields]) <= REMEMBERED_BYTES:
-        return parse_response(_response_head_again(fields, ended, to_head))
-    return parse_response(_response_head(fields, ended, to_head))
+        response = parse_response(_response_head_again(fields, ended, to_head))
+    else:
+        response = parse_response(_response_head(fields, ended, to_head))
+    if ended and response.mesh_flag:
+        response.error = grpc.refused(response)
+    return response
 
 
 def _response_head(fields: tuple[Field, ...], ended: bool, to_head: bool) -> bytes:

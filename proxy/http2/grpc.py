@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from proxy.contract.reports import ErrorClass
 from proxy.errors import Refusal
-from proxy.http1.heads import Request
+from proxy.http1.heads import Request, Response
 
 CONTENT_TYPE = b"\r\ncontent-type:"
 INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, PERMISSION_DENIED = 3, 4, 5, 7
 RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 8, 12, 13, 14, 16
 UNKNOWN = 2
+_FAILED = (b"%d" % UNAVAILABLE, b"%d" % DEADLINE_EXCEEDED)
+"""Codes of refusals that over HTTP/1.1 have a status of 502 and more."""
 _UNQUOTED = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
 CODES = {
     400: INTERNAL,
@@ -33,6 +36,12 @@ def is_grpc(request: Request) -> bool:
     """Does the caller speak gRPC?"""
     kind = request.after(CONTENT_TYPE)
     return kind is not None and kind.lower().startswith(b"application/grpc")
+
+
+def refused(answer: Response) -> ErrorClass | None:
+    """Did a sidecar refuse a gRPC call because something failed? Its status is 200 all the same."""
+    failed = answer.status == 200 and answer.value(b"grpc-status") in _FAILED
+    return "5xx" if failed else None
 
 
 def refusal_fields(refusal: Refusal) -> list[tuple[bytes, bytes]]:

@@ -179,3 +179,14 @@ def test_a_trailer_holds_what_may_stand_there() -> None:
         trailers_of([(b":path", b"/")])
     with pytest.raises(BadMessage):
         trailers_of([(b"x", b"a\nb")])
+
+
+@pytest.mark.parametrize(
+    ("flag", "code", "error"), [(b"UF", b"14", "5xx"), (b"RL", b"8", None), (b"", b"14", None)]
+)
+def test_a_sidecars_refusal_of_grpc_counts_as_the_failure_it_is(
+    flag: bytes, code: bytes, error: str | None
+) -> None:
+    fields = [(b":status", b"200"), (b"grpc-status", code)]
+    more = [(b"x-mesh-flag", flag)] if flag else []
+    assert response_of([*fields, *more], ended=True, to_head=False).error == error
