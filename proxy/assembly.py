@@ -139,6 +139,7 @@ class Process:
             speaks=spoken_at(settings.protocol, settings.tcp, settings.listen, *settings.upstream),
             tunnels=routing if isinstance(routing, FixedRouter) else None,
         )
+        listener.source_limit = settings.limits.source_connections
         await self.server.open(listener, settings.listen, tls_in)
         await open_beside(self.server, listener, self.current, settings.tcp, settings.access_log)
 

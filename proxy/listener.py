@@ -75,9 +75,10 @@ class Listener:
     """One door: inbound, outbound, or the one of a stand-alone proxy."""
 
     __slots__ = (
-        "_emptied", "accepted", "access_log", "admission", "callers", "draining", "elsewhere",
-        "failures", "interception", "limits", "members", "name", "pools", "refusals",
-        "retries_refused", "routing", "side", "speaks", "tunnels", "turned_away", "windows",
+        "_arriving", "_emptied", "_source_of", "_sources", "accepted", "access_log", "admission",
+        "callers", "draining", "elsewhere", "failures", "interception", "limits", "members", "name",
+        "pools", "refusals", "retries_refused", "routing", "side", "source_limit", "speaks",
+        "tunnels", "turned_away", "windows",
     )  # fmt: skip
 
     def __init__(
@@ -119,6 +120,13 @@ class Listener:
         self.callers: set[CallerConnection] = set()
         self.elsewhere = (0, 0)
         """Callers' connections, plaintext and encrypted, that workers of this process hold."""
+        self.source_limit = limits.source_connections if side == "in" else 0
+        """Connections of one address, at most; 0 is as many as it likes."""
+        self._sources: dict[str, int] = {}
+        """Connections by address."""
+        self._source_of: dict[CallerConnection, str] = {}
+        self._arriving = ""
+        """The address of the connection that joins next."""
         self.accepted = 0
         self.turned_away = 0
         """Connections closed at once because there were too many."""
@@ -134,6 +142,13 @@ class Listener:
         plain, more = self.elsewhere
         return plain + len(self.callers) - encrypted, more + encrypted
 
+    def has_room_for(self, source: str) -> bool:
+        """May a connection from this address join? It is the next that does."""
+        if not self.source_limit or not source:
+            return True
+        self._arriving = source
+        return self._sources.get(source, 0) < self.source_limit
+
     def joined(self, caller: CallerConnection) -> bool:
         """A connection was accepted; False when there are too many."""
         if len(self.callers) >= self.limits.connections:
@@ -141,11 +156,17 @@ class Listener:
             return False
         self.accepted += 1
         self.callers.add(caller)
+        if self._arriving:
+            source, self._arriving = self._arriving, ""
+            self._source_of[caller] = source
+            self._sources[source] = self._sources.get(source, 0) + 1
         return True
 
     def left(self, caller: CallerConnection) -> None:
         """A caller's connection is no more."""
         self.callers.discard(caller)
+        if self._source_of:
+            self._uncount(caller)
         if not self.callers:
             self._emptied.set()
 
@@ -153,6 +174,18 @@ class Listener:
         """Another object goes on with the same connection, and joins."""
         self.callers.discard(caller)
         self.accepted -= 1
+        if self._source_of:
+            self._arriving = self._uncount(caller)
+
+    def _uncount(self, caller: CallerConnection) -> str:
+        source = self._source_of.pop(caller, "")
+        if source:
+            left = self._sources[source] - 1
+            if left:
+                self._sources[source] = left
+            else:
+                del self._sources[source]
+        return source
 
     async def when_empty(self) -> None:
         """Wait until the last caller has left; ask when no new one can come."""

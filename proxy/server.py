@@ -11,6 +11,7 @@ from time import monotonic
 
 import msgspec
 
+from proxy.arrival import EncryptedDoor, arrivals
 from proxy.doors import factory
 from proxy.listener import Listener
 from proxy.settings import HostPort, Limits
@@ -34,7 +35,7 @@ class Opening(msgspec.Struct):
     listener: Listener
     sockets: tuple[socket.socket, ...]
     tls: ssl.SSLContext | None
-    accepting: list[asyncio.Server]
+    accepting: list[asyncio.Server | EncryptedDoor]
 
 
 class Server:
@@ -105,15 +106,17 @@ class Server:
 
     async def _accept(self, opening: Opening) -> None:
         loop = asyncio.get_running_loop()
+        make = factory(opening.listener)
         for one in opening.sockets:
-            server = await loop.create_server(
-                factory(opening.listener),
-                sock=one.dup(),
-                ssl=opening.tls,
-                backlog=BACKLOG,
-                ssl_handshake_timeout=self._limits.head_seconds if opening.tls else None,
-            )
-            opening.accepting.append(server)
+            if opening.tls is not None:
+                door = EncryptedDoor(opening.listener, make, one.dup(), opening.tls)
+                opening.accepting.append(door)
+            else:
+                opening.accepting.append(
+                    await loop.create_server(
+                        arrivals(opening.listener, make), sock=one.dup(), backlog=BACKLOG
+                    )
+                )
 
     async def keep_time(self) -> None:
         """Sweep deadlines and write logs, until cancelled."""

@@ -47,6 +47,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     connections: int = 8192
     """Open connections per listener; more are closed at once. The file limit is 20,000."""
+    source_connections: int = 4096
+    """Of those, from one address, where strangers call; the next is closed at once."""
     pool_connections: int = 1024
     """Open connections to one endpoint; Envoy's default."""
     pool_pending: int = 1024

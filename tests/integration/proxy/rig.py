@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -123,6 +124,7 @@ async def relay(
     choice: Choice | None = None,
     seconds: float = 5.0,
     speaks: Spoken = "http1",
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Stage]:
     """A stand-alone relay to these ports; `seconds` is the patience with one request."""
     chosen = choice or fixed(
@@ -130,7 +132,7 @@ async def relay(
     )
     patient = msgspec.structs.replace(chosen.target.service, request_timeout_seconds=seconds)
     chosen.target.service = patient
-    async with _stage(FixedRouter(chosen), lambda: chosen.members, limits, speaks) as stage:
+    async with _stage(FixedRouter(chosen), lambda: chosen.members, limits, speaks, tls) as stage:
         yield stage
 
 
@@ -151,6 +153,7 @@ async def _stage(
     members: Callable[[], tuple[Member, ...]],
     limits: Limits,
     speaks: Spoken = "http1",
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Stage]:
     ear = Ear()
     listener = Listener(
@@ -167,7 +170,7 @@ async def _stage(
         tunnels=routing if isinstance(routing, FixedRouter) else None,
     )
     server = Server(limits)
-    await server.open(listener, HostPort(LOOPBACK, 0))
+    await server.open(listener, HostPort(LOOPBACK, 0), tls)
     clock = spawn(server.keep_time(), name="clock of a test")
     try:
         yield Stage(listener, server, server.ports[0], ear)
