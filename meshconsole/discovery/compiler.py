@@ -15,7 +15,16 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from proxy.contract.digest import canonical
-from proxy.contract.snapshot import Balancer, Endpoint, Route, Rule, Service, Snapshot
+from proxy.contract.snapshot import (
+    Balancer,
+    Endpoint,
+    Locality,
+    Route,
+    Rule,
+    Service,
+    ServiceProtocol,
+    Snapshot,
+)
 
 T = TypeVar("T")
 STABLE = "stable"
@@ -40,6 +49,13 @@ class ApplicationFact(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
     interfaces: tuple[str, ...] = ()
     balancer: Balancer = "round_robin"
+    hash_on: str = ""
+    locality: Locality = "any"
+    slow_start_seconds: float = 0.0
+    protocol: ServiceProtocol = "auto"
+    retries: int = 2
+    retry_on: tuple[int, ...] = ()
+    try_timeout_seconds: float = 0.0
     connect_timeout_seconds: float = 1.0
     request_timeout_seconds: float = 15.0
     idle_timeout_seconds: float = 60.0
@@ -118,6 +134,13 @@ def _service(app: ApplicationFact, instances: Iterable[InstanceFact]) -> Service
         groups=tuple(sorted(groups)),
         interfaces=tuple(sorted(set(app.interfaces))),
         balancer=app.balancer,
+        hash_on=app.hash_on,
+        locality=app.locality,
+        slow_start_seconds=app.slow_start_seconds,
+        protocol=app.protocol,
+        retries=app.retries,
+        retry_on=tuple(sorted(set(app.retry_on))),
+        try_timeout_seconds=app.try_timeout_seconds,
         connect_timeout_seconds=app.connect_timeout_seconds,
         request_timeout_seconds=app.request_timeout_seconds,
         idle_timeout_seconds=app.idle_timeout_seconds,

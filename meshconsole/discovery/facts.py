@@ -13,7 +13,7 @@ from meshconsole.discovery.leases import Leased
 from meshconsole.inventory.models import Application, Group, Instance, Interface, Source
 from meshconsole.inventory.states import InstanceState
 from meshconsole.steering.models import Route
-from proxy.contract.snapshot import Balancer, Rule, Share
+from proxy.contract.snapshot import Balancer, Locality, Rule, ServiceProtocol, Share
 
 _READS_LIMIT = 5
 RULE_ID = "default"
@@ -79,6 +79,13 @@ def _applications() -> tuple[ApplicationFact, ...]:
             groups=tuple(groups.get(row.pk, ())),
             interfaces=tuple(interfaces.get(row.pk, ())),
             balancer=cast("Balancer", row.balancer),
+            hash_on=row.hash_on,
+            locality=cast("Locality", row.locality),
+            slow_start_seconds=row.slow_start_seconds,
+            protocol=cast("ServiceProtocol", row.protocol),
+            retries=row.retries,
+            retry_on=tuple(row.retry_on),
+            try_timeout_seconds=row.try_timeout_seconds,
             connect_timeout_seconds=row.connect_timeout_seconds,
             request_timeout_seconds=row.request_timeout_seconds,
             idle_timeout_seconds=row.idle_timeout_seconds,

@@ -13,7 +13,9 @@ from meshconsole.core.errors import Conflict, Invalid
 from meshconsole.inventory.models import Application, Instance, Source, Unit
 from meshconsole.inventory.services import application_set, instance_import, unit_set
 from meshconsole.inventory.states import OPEN
+from proxy.contract.check import HASH_ON_PATTERN, RETRIES_LIMIT, SLOW_START_LIMIT_SECONDS
 from proxy.contract.identity import NAME_PATTERN
+from proxy.contract.snapshot import Balancer, Locality, ServiceProtocol
 
 
 class UnitSpec(Shape):
@@ -30,11 +32,24 @@ class TimeoutsSpec(Shape):
     idle_seconds: float = Field(default=60.0, gt=0, le=3600)
 
 
+class RetriesSpec(Shape):
+    """How often a caller's sidecar tries, and when again."""
+
+    limit: int = Field(default=2, ge=0, le=RETRIES_LIMIT)
+    statuses: list[Literal[502, 503, 504]] = Field(default_factory=list, max_length=3)
+    try_seconds: float = Field(default=0.0, ge=0, le=3600)
+
+
 class ApplicationSpec(Shape):
     """An application as its callers meet it; groups are added, never removed."""
 
     tier: Literal["critical", "standard"] = "standard"
-    balancer: Literal["round_robin", "least_request"] = "round_robin"
+    balancer: Balancer = "round_robin"
+    hash_on: str = Field(default="", pattern=HASH_ON_PATTERN)
+    locality: Locality = "any"
+    slow_start_seconds: float = Field(default=0.0, ge=0, le=SLOW_START_LIMIT_SECONDS)
+    protocol: ServiceProtocol = "auto"
+    retries: RetriesSpec = RetriesSpec()
     timeouts: TimeoutsSpec = TimeoutsSpec()
     groups: list[str] = Field(default_factory=list, max_length=200)
 
@@ -78,6 +93,13 @@ def _application_spec(row: Application) -> ApplicationSpec:
     return ApplicationSpec(
         tier=cast("Any", row.tier),
         balancer=cast("Any", row.balancer),
+        hash_on=row.hash_on,
+        locality=cast("Any", row.locality),
+        slow_start_seconds=row.slow_start_seconds,
+        protocol=cast("Any", row.protocol),
+        retries=RetriesSpec(
+            limit=row.retries, statuses=row.retry_on, try_seconds=row.try_timeout_seconds
+        ),
         timeouts=TimeoutsSpec(
             connect_seconds=row.connect_timeout_seconds,
             request_seconds=row.request_timeout_seconds,
@@ -96,6 +118,13 @@ def _application_apply(metadata: Metadata, spec: ApplicationSpec, author: Author
             "tier": spec.tier,
             "labels": metadata.labels,
             "balancer": spec.balancer,
+            "hash_on": spec.hash_on,
+            "locality": spec.locality,
+            "slow_start_seconds": spec.slow_start_seconds,
+            "protocol": spec.protocol,
+            "retries": spec.retries.limit,
+            "retry_on": sorted(set(spec.retries.statuses)),
+            "try_timeout_seconds": spec.retries.try_seconds,
             "connect_timeout_seconds": spec.timeouts.connect_seconds,
             "request_timeout_seconds": spec.timeouts.request_seconds,
             "idle_timeout_seconds": spec.timeouts.idle_seconds,

@@ -7,12 +7,15 @@ from django.db import models
 from django.db.models import Q
 
 from meshconsole.inventory.states import OPEN, InstanceState
+from proxy.contract.check import HASH_ON_PATTERN, RETRIES_LIMIT, SLOW_START_LIMIT_SECONDS
 from proxy.contract.identity import NAME_PATTERN
 
 named = RegexValidator(
     NAME_PATTERN,
     "Use 1 to 63 letters, digits, '_', '.' or '-', beginning and ending with a letter or digit.",
 )
+
+hashed_on = RegexValidator(HASH_ON_PATTERN, "Use header:NAME, cookie:NAME, path or caller.")
 
 
 class Tier(models.TextChoices):
@@ -27,6 +30,25 @@ class Balancer(models.TextChoices):
 
     ROUND_ROBIN = "round_robin"
     LEAST_REQUEST = "least_request"
+    RING_HASH = "ring_hash"
+    MAGLEV = "maglev"
+
+
+class Protocol(models.TextChoices):
+    """What an application's endpoints are spoken to with."""
+
+    AUTO = "auto", "As the caller speaks"
+    HTTP1 = "http1", "HTTP/1.1"
+    HTTP2 = "http2", "HTTP/2"
+    BOLT = "bolt", "SOFABolt"
+    TCP = "tcp", "TCP"
+
+
+class Locality(models.TextChoices):
+    """Does the caller's unit matter?"""
+
+    ANY = "any", "Any unit"
+    PREFER = "prefer", "Own unit first"
 
 
 class UnitKind(models.TextChoices):
@@ -53,6 +75,16 @@ class Application(models.Model):
     balancer = models.CharField(
         max_length=20, choices=Balancer.choices, default=Balancer.ROUND_ROBIN
     )
+    hash_on = models.CharField(max_length=80, blank=True, validators=[hashed_on])
+    """What `ring_hash` and `maglev` keep together."""
+    locality = models.CharField(max_length=20, choices=Locality.choices, default=Locality.ANY)
+    slow_start_seconds = models.FloatField(default=0.0)
+    protocol = models.CharField(max_length=20, choices=Protocol.choices, default=Protocol.AUTO)
+    retries = models.PositiveSmallIntegerField(default=2)
+    retry_on = models.JSONField(default=list, blank=True)
+    """Statuses, in order."""
+    try_timeout_seconds = models.FloatField(default=0.0)
+    """0 leaves one try the whole request timeout."""
     connect_timeout_seconds = models.FloatField(default=1.0)
     request_timeout_seconds = models.FloatField(default=15.0)
     idle_timeout_seconds = models.FloatField(default=60.0)
@@ -74,6 +106,19 @@ class Application(models.Model):
                 & Q(request_timeout_seconds__gt=0)
                 & Q(idle_timeout_seconds__gt=0),
                 name="application_timeouts_are_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(protocol__in=Protocol.values), name="application_protocol_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(locality__in=Locality.values), name="application_locality_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(retries__lte=RETRIES_LIMIT)
+                & Q(try_timeout_seconds__gte=0)
+                & Q(slow_start_seconds__gte=0)
+                & Q(slow_start_seconds__lte=SLOW_START_LIMIT_SECONDS),
+                name="application_tries_are_bounded",
             ),
         ]
 

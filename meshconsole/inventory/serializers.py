@@ -9,7 +9,22 @@ from rest_framework import serializers
 
 from meshconsole.access.permissions import AllowedAction, allowed_actions
 from meshconsole.inventory.actions import application_actions, instance_actions, unit_actions
-from meshconsole.inventory.models import Application, Balancer, Group, Instance, Tier, UnitKind
+from meshconsole.inventory.models import (
+    Application,
+    Balancer,
+    Group,
+    Instance,
+    Locality,
+    Protocol,
+    Tier,
+    UnitKind,
+)
+from proxy.contract.check import (
+    HASH_ON_PATTERN,
+    RETRIES_LIMIT,
+    RETRY_STATUSES,
+    SLOW_START_LIMIT_SECONDS,
+)
 from proxy.contract.identity import NAME_PATTERN
 
 LABELS_LIMIT = 64
@@ -35,6 +50,16 @@ class Labels(serializers.DictField):
                 f"At most {LABELS_LIMIT} labels, with names of at most 63 characters."
             )
         return labels
+
+
+class RetryOn(serializers.ListField):
+    """Statuses after which a request that may be repeated goes to another endpoint."""
+
+    child = serializers.ChoiceField([(status, str(status)) for status in RETRY_STATUSES])
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """Each once, in order."""
+        return sorted(set(super().to_internal_value(data)))
 
 
 class ReasonInput(serializers.Serializer[Any]):
@@ -64,6 +89,20 @@ class ApplicationInput(ReasonInput):
     tier = serializers.ChoiceField(Tier.choices, default=Tier.STANDARD)
     labels = Labels(default=dict)
     balancer = serializers.ChoiceField(Balancer.choices, default=Balancer.ROUND_ROBIN)
+    hash_on = serializers.RegexField(
+        HASH_ON_PATTERN,
+        allow_blank=True,
+        default="",
+        error_messages={"invalid": "Use header:NAME, cookie:NAME, path or caller."},
+    )
+    locality = serializers.ChoiceField(Locality.choices, default=Locality.ANY)
+    slow_start_seconds = serializers.FloatField(
+        min_value=0, max_value=SLOW_START_LIMIT_SECONDS, default=0.0
+    )
+    protocol = serializers.ChoiceField(Protocol.choices, default=Protocol.AUTO)
+    retries = serializers.IntegerField(min_value=0, max_value=RETRIES_LIMIT, default=2)
+    retry_on = RetryOn(default=list)
+    try_timeout_seconds = serializers.FloatField(min_value=0, max_value=3600, default=0.0)
     connect_timeout_seconds = _seconds(1.0)
     request_timeout_seconds = _seconds(15.0)
     idle_timeout_seconds = _seconds(60.0)
@@ -74,6 +113,7 @@ class ApplicationOutput(serializers.ModelSerializer[Application]):
     """An application as it is."""
 
     groups: Any = serializers.SlugRelatedField("name", many=True, read_only=True)
+    retry_on = serializers.ListField(child=serializers.IntegerField(), read_only=True)
     instance_count = serializers.IntegerField(read_only=True)
     serving_count = serializers.IntegerField(read_only=True)
     allowed_actions = serializers.SerializerMethodField()
@@ -81,7 +121,8 @@ class ApplicationOutput(serializers.ModelSerializer[Application]):
     class Meta:
         model = Application
         fields = [
-            "name", "tier", "labels", "balancer", "connect_timeout_seconds",
+            "name", "tier", "labels", "balancer", "hash_on", "locality", "slow_start_seconds",
+            "protocol", "retries", "retry_on", "try_timeout_seconds", "connect_timeout_seconds",
             "request_timeout_seconds", "idle_timeout_seconds", "groups", "instance_count",
             "serving_count", "version", "created_at", "updated_at", "allowed_actions",
         ]  # fmt: skip

@@ -11,7 +11,8 @@ import msgspec
 from proxy.contract.snapshot import Route, Service, Snapshot
 
 _PERCENT_TOLERANCE = 0.005
-_HASH_ON = re.compile(r"(?:header|cookie):[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}|path|caller|").fullmatch
+HASH_ON_PATTERN = r"^(?:(?:header|cookie):[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}|path|caller|)$"
+"""What a consistent hash may keep together; empty is each request by itself."""
 RETRIES_LIMIT = 10
 RETRY_STATUSES = (502, 503, 504)
 SLOW_START_LIMIT_SECONDS = 3600.0
@@ -62,7 +63,7 @@ def _service(name: str, service: Service) -> Iterator[Fault]:
 
 
 def _trying(path: str, service: Service) -> Iterator[Fault]:
-    if not _HASH_ON(service.hash_on):
+    if not re.fullmatch(HASH_ON_PATTERN, service.hash_on):
         yield Fault(
             f"{path}/hash_on",
             "hash_on",

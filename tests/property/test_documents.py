@@ -39,6 +39,10 @@ def meshes(draw: st.DrawFn) -> str:
         tier = draw(st.sampled_from(["critical", "standard"]))
         document = _document("Application", app, draw(labels), tier=tier, groups=groups[app])
         document["spec"]["timeouts"] = timeouts
+        document["spec"]["balancer"] = draw(st.sampled_from(["round_robin", "ring_hash", "maglev"]))
+        document["spec"]["hash_on"] = draw(st.sampled_from(["", "path", "header:x-user"]))
+        statuses = draw(st.lists(st.sampled_from([502, 503, 504]), max_size=3))
+        document["spec"]["retries"] = {"limit": draw(st.integers(0, 10)), "statuses": statuses}
         documents.append(document)
     for name in draw(st.lists(names, max_size=4, unique=True)):
         app = draw(st.sampled_from(apps))

@@ -37,6 +37,28 @@ def test_an_application_is_made_read_and_changed(api_of: Api) -> None:
     assert (entry.before["tier"], entry.after["tier"]) == ("standard", "critical")
 
 
+def test_how_callers_choose_and_try_is_set_and_shown(api_of: Api) -> None:
+    an_application("order")
+    api, url = api_of("operator"), f"{BASE}/applications/order"
+    given = {
+        "balancer": "ring_hash",
+        "hash_on": "cookie:sid",
+        "locality": "prefer",
+        "slow_start_seconds": 30.0,
+        "protocol": "http1",
+        "retries": 0,
+        "retry_on": [504, 502, 504],
+        "try_timeout_seconds": 0.5,
+    }
+    answer = api.patch(url, given, headers={"If-Match": "*"})
+    assert answer.status_code == 200
+    shown = answer.json()
+    assert {name: shown[name] for name in given} == given | {"retry_on": [502, 504]}
+    for wrong in ({"hash_on": "x"}, {"retry_on": [500]}, {"retries": 11}, {"locality": "near"}):
+        refused = api.patch(url, wrong, headers={"If-Match": "*"})
+        assert refused.status_code == 422, refused.json()
+
+
 def test_of_two_who_edit_at_once_the_second_gets_the_present_state(api_of: Api) -> None:
     an_application("order")
     first, second = api_of("operator"), api_of("admin")

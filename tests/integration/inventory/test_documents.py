@@ -10,8 +10,12 @@ from rest_framework.test import APIClient
 
 from meshconsole.audit.models import AuditEntry
 from meshconsole.core import revision
+from meshconsole.discovery.compiler import compile_revision
+from meshconsole.discovery.facts import facts_read
 from meshconsole.documents import documents_apply, documents_export
 from meshconsole.inventory.models import Application, Instance
+from proxy.contract.check import check
+from proxy.contract.snapshot import Snapshot
 from tests.factories import an_application, an_instance
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +58,47 @@ def test_export_then_apply_is_a_fixed_point() -> None:
     plan = documents_apply(text, actor="git")
     assert [part.change.outcome for part in plan.planned] == ["unchanged"] * 4
     assert (revision.current(), documents_export()) == (before, text)
+
+
+def test_how_callers_choose_and_try_goes_in_and_comes_out_again() -> None:
+    spec = """
+  balancer: maglev
+  hash_on: header:x-account
+  locality: prefer
+  slow_start_seconds: 30
+  protocol: http2
+  retries: {limit: 1, statuses: [503, 502, 503], try_seconds: 2.5}
+"""
+    document = MESH.split("---")[1].replace("spec: {", "spec:\n" + spec + "  #")
+    assert documents_apply(document, actor="git").applied
+    row = Application.objects.get()
+    assert (row.balancer, row.hash_on, row.locality) == ("maglev", "header:x-account", "prefer")
+    assert (row.protocol, row.slow_start_seconds) == ("http2", 30.0)
+    assert (row.retries, row.retry_on, row.try_timeout_seconds) == (1, [502, 503], 2.5)
+    (again,) = documents_apply(documents_export(), actor="git").planned
+    assert again.change.outcome == "unchanged"
+    (service,) = compile_revision(facts_read().facts).services.values()
+    assert check(Snapshot(service={service.name: service})) == []
+    assert (service.balancer, service.hash_on, service.retry_on) == (
+        "maglev",
+        "header:x-account",
+        (502, 503),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer"),
+    [
+        ("hash_on: query:x", "/spec/hash_on"),
+        ("balancer: by_the_moon", "/spec/balancer"),
+        ("retries: {limit: 11}", "/spec/retries/limit"),
+        ("retries: {statuses: [500]}", "/spec/retries/statuses/0"),
+        ("slow_start_seconds: -1", "/spec/slow_start_seconds"),
+    ],
+)
+def test_what_no_sidecar_would_take_is_refused_by_its_place(wrong: str, pointer: str) -> None:
+    document = MESH.split("---")[1].replace("spec: {", "spec: {" + wrong + ", ")
+    assert [fault.pointer for fault in documents_apply(document, actor="git").faults] == [pointer]
 
 
 def test_a_dry_run_says_it_all_and_does_nothing() -> None:
