@@ -1,4 +1,4 @@
-"""The moment a connection arrives: is there room for it, and is it to be encrypted?
+"""The moment a connection arrives: whether there is room for it, and whether to encrypt it.
 
 Asked before anything else is spent on it, a handshake above all: whoever opens connections and says
 nothing is counted like everybody else. A new socket gets the lowest free descriptor, so that its

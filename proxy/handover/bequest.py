@@ -11,14 +11,16 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from proxy.contract.session import Report
 from proxy.handover.words import Inheritance
 from proxy.intake import Intake
-from proxy.membership import Membership
 from proxy.outbox import Outbox
 from proxy.reporter import Reporter
+
+if TYPE_CHECKING:
+    from proxy.membership import Membership
 
 logger = logging.getLogger(__name__)
 

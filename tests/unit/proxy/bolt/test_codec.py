@@ -106,7 +106,7 @@ def test_only_a_trusted_sender_speaks_for_the_mesh() -> None:
         (answer(2, {"x-mesh-no-retry": "1"}), 500, None, True),
         (answer(4, {"x-mesh-flag": "RL"}), 429, None, True),
         (answer(6, {"x-mesh-flag": "nr"}), 404, None, False),
-        (answer(5, {"x-mesh-flag": "UF"}), 500, None, False),
+        (answer(5, {"x-mesh-flag": "UF"}), 503, None, False),
     ],
 )
 def test_an_answer_is_counted_as_http_counts(
