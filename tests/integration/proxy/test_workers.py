@@ -51,14 +51,22 @@ def _ready(place: Generations) -> bool:
     return place.running.ask_admin("/readyz")[0] == 200
 
 
+def _settled(place: Generations, accepted: int) -> dict[str, Any]:
+    """One reading in which nothing is in flight any more: a worker may tell in mid-request."""
+    stats = place.stats()
+    listen = stats["listeners"]["listen"]
+    over = listen["accepted"] >= accepted and listen["endpoints"][0]["in_flight"] == 0
+    return stats if over else {}
+
+
 def test_what_every_worker_has_seen_is_shown_as_one(place: Generations) -> None:
     place.begun(*TWO)
     assert _ready(place)
     for at in range(40):
         assert place.get(f"/{at}") == (200, f"/{at}".encode())
-    eventually(lambda: place.stats()["listeners"]["listen"]["accepted"] == 40)
-    stats = place.stats()
-    assert stats["listeners"]["listen"]["endpoints"][0]["answered"] == 40
+    stats = eventually(lambda: _settled(place, 40), what="each worker has told of its last request")
+    listen = stats["listeners"]["listen"]
+    assert (listen["accepted"], listen["endpoints"][0]["answered"]) == (40, 40)
     assert [edge["requests"] for edge in stats["edges"]] == [40]
     pids = {worker["pid"] for worker in stats["workers"]}
     assert len(pids) == 2
