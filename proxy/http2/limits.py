@@ -30,7 +30,7 @@ HEADER_LINES = 2 * FIELDS_LIMIT
 """Header lines with every crumb of a cookie (CVE-2026-47774)."""
 BLOCK_FRAMES = 16
 """Frames of one header block (CVE-2024-27919 and its like)."""
-BUFFERED = 64 * 1024
+BUFFERED = 32 * 1024
 """Bytes that wait for one peer's window before whoever sends them is held."""
 UNSENT = 4 << 20
 """Bytes that wait on one connection before new streams of it are refused."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 
 import h11
 import msgspec
 
+from proxy.http1.upstream import Upstream
 from tests.fuzz.wires import Queue, Wire, caller, relay, running
 from tests.integration.proxy.corpus.judges import Read, agreed, read
 
@@ -37,7 +37,7 @@ class _Origin:
         self.raw: list[bytearray] = []
         self.seen: list[Read] = []
 
-    def dialled(self, protocol: asyncio.Protocol) -> None:
+    def dialled(self, protocol: Upstream) -> None:
         rest = b""
         raw = bytearray()
         self.raw.append(raw)
@@ -94,7 +94,7 @@ def heard(parts: list[bytes], method: bytes, minor: int, ends: bool) -> Heard | 
     with running() as queue:
         wires: list[Wire] = []
 
-        def dialled(protocol: asyncio.Protocol) -> None:
+        def dialled(protocol: Upstream) -> None:
             wires.append(Wire(queue, protocol))
 
         wire = caller(queue, relay(queue, dialled))

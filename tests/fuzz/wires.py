@@ -46,7 +46,7 @@ class Wire(asyncio.Transport):
     def __init__(
         self,
         queue: Queue,
-        protocol: asyncio.Protocol,
+        protocol: asyncio.Protocol | Upstream,
         heard: Callable[[bytes], None] | None = None,
         encrypted: bool = False,
     ) -> None:
@@ -131,9 +131,7 @@ class _Pool(Pool):
 
 
 class _Pools(Pools):
-    def __init__(
-        self, queue: Queue, limits: Limits, dialled: Callable[[asyncio.Protocol], None]
-    ) -> None:
+    def __init__(self, queue: Queue, limits: Limits, dialled: Callable[[Upstream], None]) -> None:
         super().__init__(limits)
         self.queue = queue
         self.dialled = dialled
@@ -159,7 +157,7 @@ def running() -> Iterator[Queue]:
         _set_running_loop(before)
 
 
-def relay(queue: Queue, dialled: Callable[[asyncio.Protocol], None]) -> Listener:
+def relay(queue: Queue, dialled: Callable[[Upstream], None]) -> Listener:
     """A listener whose requests go to one endpoint; `dialled` wires each connection to it."""
     limits = Limits()
     choice = fixed("upstream", (HostPort("127.0.0.1", 1),))

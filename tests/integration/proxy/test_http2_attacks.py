@@ -39,7 +39,7 @@ ENDED_WITHIN = 1_200
 """Frames after which an attack by resets is over."""
 GROWTH = 8 << 20
 """Bytes of memory that an attack may cost."""
-BODY = b"x" * 60_000
+BODY = b"x" * 400_000
 """An answer that nobody takes: what came of it with its head is held, a hundred times at most."""
 UNENDED = head("POST")
 

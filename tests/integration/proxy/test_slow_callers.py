@@ -23,7 +23,8 @@ from tests.integration.proxy.rig import (
 )
 
 SMALL = 4096
-BODY = b"x" * 64 * 1024
+BODY = b"x" * 48 * 1024
+"""Far more than such a caller has room for, and little enough to come in one read."""
 ASK = b"GET /x/1 HTTP/1.1\r\nHost: upstream\r\n\r\n"
 
 

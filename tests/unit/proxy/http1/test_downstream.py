@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
 
+from proxy.http1.upstream import Upstream
 from proxy.listener import Listener
 from proxy.relay import BODY_RATE
 from tests.fuzz.wires import Queue, Wire, caller, relay, running
@@ -32,7 +32,7 @@ def _scene() -> Iterator[Scene]:
     with running() as queue:
         origins: list[Wire] = []
 
-        def dialled(protocol: asyncio.Protocol) -> None:
+        def dialled(protocol: Upstream) -> None:
             origins.append(Wire(queue, protocol))
 
         listener = relay(queue, dialled)

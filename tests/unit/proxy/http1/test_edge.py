@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from proxy.errors import BadMessage
 from proxy.http1.edge import is_end_to_end
 from proxy.http1.heads import parse_request, parse_response
+from proxy.http1.upstream import Upstream
 from proxy.windows import Side
 from tests.fuzz.wires import Queue, Wire, caller, relay, running
 
@@ -24,7 +23,7 @@ def _forwarded(side: Side, encrypted: bool) -> bytes:
     with running() as queue:
         origins: list[Wire] = []
 
-        def dialled(protocol: asyncio.Protocol) -> None:
+        def dialled(protocol: Upstream) -> None:
             origins.append(Wire(queue, protocol))
 
         listener = relay(queue, dialled)
@@ -75,7 +74,7 @@ def test_an_application_that_says_it_is_out_of_reach_is_not_believed_at_its_own_
     with running() as queue:
         origins: list[Wire] = []
 
-        def dialled(protocol: asyncio.Protocol) -> None:
+        def dialled(protocol: Upstream) -> None:
             origins.append(Wire(queue, protocol))
 
         listener = relay(queue, dialled)
