@@ -141,13 +141,15 @@ class Giver:
             went = Inheritance(identity=passed.identity, snapshot=snapshot, reports=passed.reports)
             await self._say(wire, Go(inheritance=went))
             await self._expect(wire, Taken)
-        except BaseException:
+        except BaseException:  # cancelled too: whoever let go takes it back, then it is raised
             self._owner.resume()
             raise
 
-    async def _say(self, wire: Wire[FromNew], message: Offer | Go, files: list[int] = []) -> None:  # noqa: B006
+    async def _say(
+        self, wire: Wire[FromNew], message: Offer | Go, files: list[int] | None = None
+    ) -> None:
         async with asyncio.timeout(STEP_SECONDS):
-            await wire.send(message, files)
+            await wire.send(message, files or [])
 
     async def _expect(self, wire: Wire[FromNew], shape: type[FromNew]) -> None:
         message = await wire.receive(STEP_SECONDS)

@@ -117,7 +117,7 @@ async def approach(path: Path) -> Succession | None:
         raise InvalidSettings(
             f"Process {pid} at {path} does not answer: end it, then start this one again."
         ) from None
-    except BaseException:
+    except BaseException:  # cancelled too: the sockets must not stay open; then it is raised
         wire.close()
         raise
 

@@ -22,6 +22,9 @@ PADDED = 0x8
 HEAD_BYTES = 9
 
 
+NOT_HTTP2 = "What it says first is not HTTP/2."
+
+
 class Fault(Exception):
     """The connection must end: an error code of RFC 9113, section 7, and a sentence."""
 
@@ -78,7 +81,8 @@ class Cutter:
         while len(data) - at >= HEAD_BYTES:
             length = int.from_bytes(data[at : at + 3], "big")
             if length > FRAME_LIMIT:
-                raise Fault(ErrorCodes.FRAME_SIZE_ERROR, "A frame is longer than allowed.")
+                why = "A frame is longer than allowed." if self._settled else NOT_HTTP2
+                raise Fault(ErrorCodes.FRAME_SIZE_ERROR, why)
             end = at + HEAD_BYTES + length
             kind, flags = data[at + 3], data[at + 4]
             self._check_order(kind, flags, length)

@@ -7,6 +7,7 @@ do not let through waits in its stream; as they open, streams take turns of one 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Generic, TypeVar, cast
@@ -35,7 +36,7 @@ WRITE_BUFFER = 256 * 1024
 S = TypeVar("S", bound=Stream)
 
 
-class Session(asyncio.Protocol, Generic[S]):
+class Session(asyncio.Protocol, ABC, Generic[S]):
     """One connection, either side."""
 
     transport: asyncio.Transport
@@ -229,20 +230,20 @@ class Session(asyncio.Protocol, Generic[S]):
     def on_pong(self, event: PingAckReceived) -> None:
         """The peer lives."""
 
+    @abstractmethod
     def on_goaway(self, event: ConnectionTerminated) -> None:
         """The peer takes no more streams above the last it names."""
-        raise NotImplementedError
 
+    @abstractmethod
     def on_reset(self, event: StreamReset) -> None:
         """A stream was ended by the peer, or by the library because of what the peer sent."""
-        raise NotImplementedError
 
+    @abstractmethod
     def broke(self, stream: S, why: str) -> None:
         """The peer's side of a stream is malformed."""
-        raise NotImplementedError
 
     # the end
 
+    @abstractmethod
     def fail(self, code: ErrorCodes, why: str) -> None:
         """The connection cannot go on."""
-        raise NotImplementedError

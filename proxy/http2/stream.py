@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from proxy.http2.limits import BUFFERED, STREAM_WINDOW
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from proxy.http2.session import Session
 
 
-class Stream:
+class Stream(ABC):
     """The half of a stream that does not care which side asked.
 
     Content that comes waits here until somebody takes it, and only then opens the stream's window
@@ -88,9 +89,9 @@ class Stream:
             self.taken = 0
             self.session.flush_soon()
 
+    @abstractmethod
     def deliver(self, content: bytes, ended: bool, trailers: bytes) -> None:
         """Somebody takes this."""
-        raise NotImplementedError
 
     # what goes
 
@@ -113,13 +114,13 @@ class Stream:
             self.set_full(True)
         self.session.flush_soon()
 
+    @abstractmethod
     def set_full(self, full: bool) -> None:
         """So much waits that whoever sends it has to wait; or may go on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def all_sent(self) -> None:
         """The last byte, or trailer, was given to the transport."""
-        raise NotImplementedError
 
     def drop_unsent(self) -> None:
         """Nobody will read what waits."""
