@@ -19,7 +19,7 @@ from proxy.contract import codec
 from proxy.contract.check import check
 from proxy.contract.digest import canonical_raw, digest_of_parts
 from proxy.contract.session import PROTO, Push
-from proxy.contract.snapshot import KINDS, Route, Service, Snapshot
+from proxy.contract.snapshot import KINDS, Inbound, Route, Service, Snapshot, Trust
 
 Parts = dict[str, dict[str, bytes]]
 _SENTENCE_LIMIT = 500
@@ -86,7 +86,7 @@ def _built(push: Push, held: Held | None) -> Held:
     structs: dict[str, dict[str, msgspec.Struct]] = {kind: {} for kind in KINDS}
     if push.base is not None and held is not None:
         parts = {kind: dict(held.parts.get(kind, {})) for kind in KINDS}
-        structs = {"service": dict(held.snapshot.service), "route": dict(held.snapshot.route)}
+        structs = {kind: dict(getattr(held.snapshot, kind)) for kind in KINDS}
     for kind, name in push.rm:
         _known(kind, f"/rm/{kind}/{name}")
         parts[kind].pop(name, None)
@@ -109,6 +109,8 @@ def _checked(push: Push, parts: Parts, structs: dict[str, dict[str, msgspec.Stru
     snapshot = Snapshot(
         service=cast("dict[str, Service]", structs["service"]),
         route=cast("dict[str, Route]", structs["route"]),
+        inbound=cast("dict[str, Inbound]", structs["inbound"]),
+        trust=cast("dict[str, Trust]", structs["trust"]),
     )
     faults = check(snapshot)
     if faults:

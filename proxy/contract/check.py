@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from proxy.contract.snapshot import Route, Service, Snapshot
+from proxy.contract.snapshot import MESH, Inbound, Route, Service, Snapshot, Trust
 
 _PERCENT_TOLERANCE = 0.005
 HASH_ON_PATTERN = r"^(?:(?:header|cookie):[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}|path|caller|)$"
@@ -35,6 +35,8 @@ def check(snapshot: Snapshot) -> list[Fault]:
             for name, route in snapshot.route.items()
             for fault in _route(name, route, snapshot)
         ),
+        *(fault for name, inbound in snapshot.inbound.items() for fault in _inbound(name, inbound)),
+        *(fault for name, trust in snapshot.trust.items() for fault in _trust(name, trust)),
     ]
 
 
@@ -111,6 +113,29 @@ def _route(name: str, route: Route, snapshot: Snapshot) -> Iterator[Fault]:
                 yield Fault(f"{here}/split/{place}", "percent", "A percent is from 0 to 100.")
         if abs(sum(share.percent for share in rule.split) - 100) > _PERCENT_TOLERANCE:
             yield Fault(f"{here}/split", "percent_sum", "The percents of a split sum to 100.")
+
+
+def _inbound(name: str, inbound: Inbound) -> Iterator[Fault]:
+    path = f"/inbound/{name}"
+    if inbound.name != name:
+        yield Fault(path, "name_differs", f"The inbound side calls itself {inbound.name!r}.")
+    if inbound.callers_mode == "enforce" and not inbound.callers:
+        yield Fault(
+            f"{path}/callers",
+            "callers_missing",
+            "Nobody is allowed, so enforcing would refuse everybody: name who may call.",
+        )
+
+
+def _trust(name: str, trust: Trust) -> Iterator[Fault]:
+    path = f"/trust/{name}"
+    if name != MESH or trust.name != name:
+        yield Fault(path, "name_differs", f"What the mesh trusts is named {MESH!r}.")
+    if not trust.roots:
+        yield Fault(f"{path}/roots", "roots_missing", "Who trusts no root cannot speak TLS.")
+    for at, root in enumerate(trust.roots):
+        if not root.startswith("-----BEGIN CERTIFICATE-----"):
+            yield Fault(f"{path}/roots/{at}", "root", "A root is a certificate in PEM.")
 
 
 def _is_address(addr: str) -> bool:

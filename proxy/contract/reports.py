@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from proxy.contract.numbers import Count, Seconds
+from proxy.contract.snapshot import TlsMode
 
 LATENCY_BOUNDS_SECONDS: tuple[float, ...] = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
@@ -82,3 +83,68 @@ class AnomalyReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     samples: tuple[AnomalySample, ...] = ()
     digest: str = ""
     """The snapshot in force at the reporter."""
+
+
+class LinkCounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The ledger of one edge, protocol and generation since this sidecar started.
+
+    Totals only grow, so that a report which is lost or comes twice changes nothing. At all times
+    `started = completed + failed + cancelled + cut + in_flight`.
+    """
+
+    side: Literal["out", "in"]
+    app: str
+    """The other end: who is called, or who calls; empty for a caller that shows no certificate."""
+    unit: str = ""
+    instance: str = ""
+    """The endpoint that is called; callers are added up."""
+    protocol: str
+    """`http1`, `http2`, `bolt` or `tcp`."""
+    generation: str = ""
+    """What connections were dialled with: mode, peer, trust, own certificate. Empty inbound."""
+    encrypted: bool = False
+    opened: Count = 0
+    """Connections."""
+    handshakes_failed: Count = 0
+    started: Count = 0
+    """Requests, streams or sessions."""
+    completed: Count = 0
+    failed: Count = 0
+    """By the other end."""
+    cancelled: Count = 0
+    """By who had asked."""
+    cut: Count = 0
+    """By this sidecar, while under way: the one number that has to stay 0."""
+    in_flight: Count = 0
+    closed_clean: Count = 0
+    closed_by_peer: Count = 0
+    closed_hard: Count = 0
+
+
+class LinkState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a sidecar is to its peers just now."""
+
+    mode: TlsMode = "plaintext"
+    """In force on its inbound side."""
+    ready: bool = False
+    """Does it hold a certificate that is valid and trusted, and did a handshake with itself
+    succeed? Only then may it be advertised."""
+    reason: str = ""
+    """Why it is not ready, in words."""
+    serial: str = ""
+    issuer: str = ""
+    """Of its leaf: serial number, and the issuer's SubjectKeyIdentifier, both in hex."""
+    not_after: Seconds = 0.0
+    trusts: tuple[str, ...] = ()
+    """SubjectKeyIdentifiers (hex) of the roots in force here."""
+    plain_connections: Count = 0
+    tls_connections: Count = 0
+    """Of callers, open now."""
+    plain_requests: Count = 0
+    """Taken in plaintext since it started."""
+    plain_sources: tuple[str, ...] = ()
+    """Addresses that callers in plaintext came from, the latest 32."""
+    denied: Count = 0
+    """Requests of callers who are not on the list, since it started."""
+    fallen_back: Count = 0
+    """Times that an edge went back to plaintext because handshakes failed."""

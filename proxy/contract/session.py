@@ -8,7 +8,7 @@ import msgspec
 
 from proxy.contract.identity import Node
 from proxy.contract.numbers import Count, Seconds
-from proxy.contract.reports import AnomalyReport, EdgeWindow
+from proxy.contract.reports import AnomalyReport, EdgeWindow, LinkCounts, LinkState
 
 PROTO = 1
 """Major version; a peer that says another is refused."""
@@ -86,6 +86,18 @@ class Report(msgspec.Struct, kw_only=True, tag="report", omit_defaults=True):
     events: list[AnomalyReport] = []
 
 
+class Links(msgspec.Struct, frozen=True, kw_only=True, tag="links", omit_defaults=True):
+    """State and ledger of this sidecar's links: the whole of them, whenever they changed and every
+    two seconds at most. Nobody receipts it, as the next one says everything again."""
+
+    at: Seconds
+    state: LinkState = LinkState()
+    edges: tuple[LinkCounts, ...] = ()
+    """The latest 256; what fell out of it is in `forgotten`."""
+    forgotten: LinkCounts | None = None
+    """The sum of edges and generations that are no longer told one by one."""
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
     """Every report up to and including `seq` of this boot is kept; forget them."""
 
@@ -131,5 +143,5 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
     msg: str
 
 
-FromSidecar = Hello | Ack | Nack | Report | Csr | Bye | Join
+FromSidecar = Hello | Ack | Nack | Report | Links | Csr | Bye | Join
 FromConsole = Push | Receipt | Cert | Bye | Refused

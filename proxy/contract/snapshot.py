@@ -1,4 +1,5 @@
-"""The one immutable configuration a sidecar holds: services it may call and routes to them."""
+"""The one immutable configuration a sidecar holds: whom it may call and how, whom it lets in, and
+whom it trusts."""
 
 from __future__ import annotations
 
@@ -10,6 +11,15 @@ Balancer = Literal["round_robin", "least_request", "ring_hash", "maglev"]
 """A sidecar that does not know a value refuses the snapshot and keeps the one it has."""
 ServiceProtocol = Literal["auto", "http1", "http2", "bolt", "tcp"]
 Locality = Literal["any", "prefer"]
+TlsMode = Literal["plaintext", "permissive", "preferred", "strict"]
+"""What an instance accepts: plaintext only; both, said to nobody; both, and callers prefer TLS;
+TLS only."""
+TLS_MODES: tuple[TlsMode, ...] = ("plaintext", "permissive", "preferred", "strict")
+Offer = Literal["off", "offered", "required"]
+"""What an endpoint says to callers: plaintext; TLS to whoever can; TLS and nothing else."""
+CallersMode = Literal["off", "observe", "enforce"]
+MESH = "mesh"
+"""The name of the one `Trust`."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -20,6 +30,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     group: str
     unit: str
     weight: int = 100
+    tls: Offer = "off"
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -76,12 +87,59 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rules: tuple[Rule, ...] = ()
 
 
+class Caller(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who may call, by what its certificate says; what is empty may be anything."""
+
+    app: str = ""
+    unit: str = ""
+
+
+class Inbound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the sidecars of one application take callers in."""
+
+    name: str
+    mode: TlsMode = "plaintext"
+    """Of instances that are not named."""
+    instances: dict[str, TlsMode] = {}
+    """Modes by instance id."""
+    callers: tuple[Caller, ...] = ()
+    """Who is allowed; any one of them is enough."""
+    callers_mode: CallersMode = "off"
+    """`observe` logs and counts who would be refused, `enforce` refuses."""
+
+    def mode_of(self, instance: str) -> TlsMode:
+        """The mode of one instance."""
+        return self.instances.get(instance, self.mode)
+
+
+class Trust(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which roots the mesh trusts, and which of them signs now."""
+
+    name: str
+    domain: str
+    """The trust domain: every identity of the mesh begins with `spiffe://` and it."""
+    roots: tuple[str, ...] = ()
+    """Certificates in PEM, newest first. A peer whose chain ends elsewhere is refused."""
+    issuer: str = ""
+    """SubjectKeyIdentifier (hex) of the root that signs leaves; a sidecar whose own leaf is of
+    another one renews it soon."""
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All a sidecar is told, by kind and name. Its digest is its version."""
 
     service: dict[str, Service] = {}
     route: dict[str, Route] = {}
+    inbound: dict[str, Inbound] = {}
+    """By application."""
+    trust: dict[str, Trust] = {}
+    """One, named `mesh`; without it nobody speaks TLS."""
 
 
-KINDS: dict[str, type[msgspec.Struct]] = {"service": Service, "route": Route}
+KINDS: dict[str, type[msgspec.Struct]] = {
+    "service": Service,
+    "route": Route,
+    "inbound": Inbound,
+    "trust": Trust,
+}
 """The kinds of resources in force; a push with another kind is refused."""

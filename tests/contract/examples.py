@@ -11,6 +11,8 @@ from proxy.contract.reports import (
     AnomalyReport,
     AnomalySample,
     EdgeWindow,
+    LinkCounts,
+    LinkState,
     Subject,
 )
 from proxy.contract.session import (
@@ -22,13 +24,24 @@ from proxy.contract.session import (
     Have,
     Hello,
     Join,
+    Links,
     Nack,
     Push,
     Receipt,
     Refused,
     Report,
 )
-from proxy.contract.snapshot import Endpoint, Route, Rule, Service, Share, Snapshot
+from proxy.contract.snapshot import (
+    Caller,
+    Endpoint,
+    Inbound,
+    Route,
+    Rule,
+    Service,
+    Share,
+    Snapshot,
+    Trust,
+)
 
 NODE = Node(
     id="order-1",
@@ -94,7 +107,45 @@ UPSTREAM_SNAPSHOT = Snapshot(
     }
 )
 """How a caller's sidecar treats an application's endpoints, with every field set."""
-SNAPSHOTS = {"snapshot": SNAPSHOT, "snapshot-upstream": UPSTREAM_SNAPSHOT}
+LINKS_SNAPSHOT = Snapshot(
+    service={
+        "cash": Service(
+            name="cash",
+            endpoints=(
+                Endpoint(
+                    id="cash-1", addr="10.0.0.9:80", group="Group_1", unit="unit1", tls="required"
+                ),
+                Endpoint(
+                    id="cash-2", addr="10.0.0.8:80", group="Group_1", unit="unit1", tls="offered"
+                ),
+            ),
+            groups=("Group_1",),
+        )
+    },
+    inbound={
+        "cash": Inbound(
+            name="cash",
+            mode="permissive",
+            instances={"cash-1": "strict", "cash-2": "preferred"},
+            callers=(Caller(app="order", unit="unit1"), Caller(app="gateway")),
+            callers_mode="observe",
+        )
+    },
+    trust={
+        "mesh": Trust(
+            name="mesh",
+            domain="mesh.example",
+            roots=("-----BEGIN CERTIFICATE-----", "-----BEGIN CERTIFICATE-----"),
+            issuer="0a0b",
+        )
+    },
+)
+"""How links are encrypted, with every field set."""
+SNAPSHOTS = {
+    "snapshot": SNAPSHOT,
+    "snapshot-upstream": UPSTREAM_SNAPSHOT,
+    "snapshot-links": LINKS_SNAPSHOT,
+}
 DIGEST = digest_of(SNAPSHOT)
 REPORT = Report(
     seq=7,
@@ -160,6 +211,47 @@ FROM_SIDECAR: dict[str, msgspec.Struct] = {
         msg="Rule 'split' names group 'Group_9', which 'stock' does not have.",
     ),
     "report": REPORT,
+    "links": Links(
+        at=1700000001.0,
+        state=LinkState(
+            mode="permissive",
+            ready=True,
+            reason="said",
+            serial="0c",
+            issuer="0a0b",
+            not_after=1700086400.0,
+            trusts=("0a0b", "0c0d"),
+            plain_connections=1,
+            tls_connections=2,
+            plain_requests=3,
+            plain_sources=("10.0.0.7",),
+            denied=4,
+            fallen_back=5,
+        ),
+        edges=(
+            LinkCounts(
+                side="out",
+                app="cash",
+                unit="unit1",
+                instance="cash-1",
+                protocol="http1",
+                generation="9f3c",
+                encrypted=True,
+                opened=6,
+                handshakes_failed=1,
+                started=100,
+                completed=90,
+                failed=4,
+                cancelled=3,
+                cut=1,
+                in_flight=2,
+                closed_clean=2,
+                closed_by_peer=1,
+                closed_hard=1,
+            ),
+        ),
+        forgotten=LinkCounts(side="in", app="", protocol="tcp", started=1, completed=1),
+    ),
     "csr": Csr(id="1", pem="-----BEGIN CERTIFICATE REQUEST-----"),
     "bye": Bye(reason="The sidecar was told to stop."),
     "join": Join(proto=1, token="mcj_example.00", node=NODE, pem="-----BEGIN"),

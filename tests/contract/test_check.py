@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from proxy.contract.check import check
-from proxy.contract.snapshot import Endpoint, Route, Rule, Service, Share, Snapshot
+from proxy.contract.snapshot import Endpoint, Inbound, Route, Rule, Service, Share, Snapshot, Trust
 from tests.contract.examples import SNAPSHOTS
 
 GOOD = Endpoint(id="a", addr="h:1", group="g", unit="u")
@@ -23,7 +23,7 @@ def route(*split: Share, name: str = "s") -> Snapshot:
 
 
 def test_the_examples_are_consistent() -> None:
-    assert [check(snapshot) for snapshot in SNAPSHOTS.values()] == [[], []]
+    assert [check(snapshot) for snapshot in SNAPSHOTS.values()] == [[]] * len(SNAPSHOTS)
     assert check(Snapshot()) == []
 
 
@@ -68,3 +68,19 @@ def test_a_key_names_what_stays_together(key: str) -> None:
 def test_an_address_is_a_host_and_a_port(addr: str) -> None:
     endpoint = msgspec.structs.replace(GOOD, addr=addr)
     assert [fault.code for fault in check(service(endpoints=(endpoint,)))] == ["address"]
+
+
+def test_a_list_of_callers_that_is_empty_is_not_enforced() -> None:
+    nobody = Snapshot(inbound={"a": Inbound(name="a", callers_mode="enforce")})
+    assert [fault.code for fault in check(nobody)] == ["callers_missing"]
+
+
+def test_what_the_mesh_trusts_is_one_bundle_with_a_root() -> None:
+    def of(name: str, *roots: str) -> Snapshot:
+        return Snapshot(trust={name: Trust(name=name, domain="mesh.example", roots=roots)})
+
+    root = "-----BEGIN CERTIFICATE-----"
+    assert check(of("mesh", root)) == []
+    assert [fault.code for fault in check(of("other", root))] == ["name_differs"]
+    assert [fault.code for fault in check(of("mesh"))] == ["roots_missing"]
+    assert [fault.code for fault in check(of("mesh", "a root"))] == ["root"]
