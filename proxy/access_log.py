@@ -1,13 +1,15 @@
 """One JSON line per request; lines wait for the tick to be written.
 
 A line is made when its request ends and not later in bulk: a burst of them would hold up whoever is
-being served then. Only the writing happens elsewhere, to a file that is opened by its name each
-time: who renames it (rotation) finds no more lines in it, and needs to tell nobody.
+being served then. Only the writing happens elsewhere (`behind`), in one piece: each more would ask
+for the interpreter's lock once more. The file is opened by its name each time: who renames it
+(rotation) finds no more lines in it, and needs to tell nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from proxy.aio import spawn
+from proxy.behind import behind
 from proxy.errors import Refusal
 from proxy.log_lines import Lines, Session
 from proxy.settings import InvalidSettings
@@ -84,7 +87,7 @@ class AccessLog:
         if not text:
             return
         try:
-            await asyncio.to_thread(self._append, text)
+            await behind(functools.partial(self._append, text))
         except OSError as error:
             self.dropped += text.count(b"\n")
             if not self._failing:
