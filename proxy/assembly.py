@@ -18,9 +18,10 @@ from proxy.contract.session import Gauges
 from proxy.contract.snapshot import Endpoint, Service, ServiceProtocol
 from proxy.control import Alone, Control
 from proxy.current import Choice, Current, Member, Target
+from proxy.failures import Failures, Unheard
 from proxy.handover.passage import Passage
 from proxy.leaving import Leaving
-from proxy.listener import Failures, Listener, Routing, Unheard
+from proxy.listener import Listener, Routing
 from proxy.notify import READY, main_process, notify
 from proxy.pages import Pages
 from proxy.pools import Pools

@@ -8,10 +8,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from proxy.access_log import AccessLog
-from proxy.contract.reports import ErrorClass
-from proxy.contract.snapshot import Endpoint
 from proxy.current import Choice, Member
 from proxy.errors import Refusal
+from proxy.failures import Failures
 from proxy.flags import Flag
 from proxy.http1.heads import Request
 from proxy.limiting.admission import Admission
@@ -45,30 +44,6 @@ class CallerConnection(Protocol):
 
     def abort(self) -> None:
         """End it now."""
-
-
-class Failures(Protocol):
-    """Hears of each failed attempt at an endpoint."""
-
-    def failed(
-        self,
-        *,
-        service: str,
-        endpoint: Endpoint,
-        error: ErrorClass,
-        detail: str,
-        elapsed: float,
-        interface: str,
-        trace_id: str,
-    ) -> None:
-        """One attempt failed, after `elapsed` seconds."""
-
-
-class Unheard:
-    """Failures of a proxy that has nobody to tell."""
-
-    def failed(self, **_what: object) -> None:
-        """Nothing: the metrics have counted it."""
 
 
 class Listener:

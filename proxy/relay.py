@@ -17,6 +17,7 @@ from proxy.balancer import pick
 from proxy.contract.reports import ErrorClass
 from proxy.current import Choice, Member
 from proxy.errors import Refusal, Unavailable
+from proxy.failures import Failure
 from proxy.flags import Flag
 from proxy.http1.heads import SWITCHING, TUNNEL, Request, Response
 from proxy.retrying import REPEATABLE, pause_after
@@ -423,13 +424,15 @@ class Exchange:
         stats.fail(error)
         self._close_attempt()
         self.listener.failures.failed(
-            service=stats.service,
-            endpoint=member.endpoint,
-            error=error,
-            detail=detail,
-            elapsed=monotonic() - self.tried_at,
-            interface=self.interface,
-            trace_id=self.trace_id.decode("latin-1"),
+            Failure(
+                service=stats.service,
+                endpoint=member.endpoint,
+                error=error,
+                detail=detail,
+                elapsed=monotonic() - self.tried_at,
+                interface=self.interface,
+                trace_id=self.trace_id.decode("latin-1"),
+            )
         )
 
     def _close_attempt(self) -> None:

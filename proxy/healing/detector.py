@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from proxy.contract.reports import AnomalyReport, AnomalySample, ErrorClass, Subject
 from proxy.contract.snapshot import Endpoint
+from proxy.failures import Failure
 
 REPEAT_SECONDS = 15.0
 RECOVERED_AFTER_SECONDS = 5.0
@@ -52,6 +53,21 @@ class _Evidence:
     def __init__(self) -> None:
         self.samples: list[AnomalySample] = []
         self.interfaces: list[str] = []
+
+    def add(self, failure: Failure) -> None:
+        """The first few are told of one by one."""
+        if len(self.samples) < SAMPLES_LIMIT:
+            self.samples.append(
+                AnomalySample(
+                    error=failure.error,
+                    detail=failure.detail[:_DETAIL_LIMIT],
+                    elapsed_seconds=round(failure.elapsed, 6),
+                    trace_id=failure.trace_id,
+                )
+            )
+        interface, known = failure.interface, self.interfaces
+        if interface and interface not in known and len(known) < SAMPLES_LIMIT:
+            known.append(interface)
 
 
 class _Watch:
@@ -98,41 +114,17 @@ class Detector:
         """The instances that fail now."""
         return sorted({watch.endpoint.id for watch in self._watches.values() if watch.failing})
 
-    def failed(
-        self,
-        *,
-        service: str,
-        endpoint: Endpoint,
-        error: ErrorClass,
-        detail: str = "",
-        elapsed: float = 0.0,
-        interface: str = "",
-        trace_id: str = "",
-    ) -> None:
-        """One attempt failed after `elapsed` seconds; its counters were moved already."""
-        key = (service, endpoint.id, endpoint.addr)
+    def failed(self, failure: Failure, /) -> None:
+        """One attempt failed; its counters were moved already."""
+        key = (failure.service, failure.endpoint.id, failure.endpoint.addr)
         evidence = self._evidence.get(key)
         if evidence is None:
             if len(self._evidence) >= self._keys_limit:
                 del self._evidence[next(iter(self._evidence))]
             evidence = self._evidence[key] = _Evidence()
-        if len(evidence.samples) < SAMPLES_LIMIT:
-            evidence.samples.append(
-                AnomalySample(
-                    error=error,
-                    detail=detail[:_DETAIL_LIMIT],
-                    elapsed_seconds=round(elapsed, 6),
-                    trace_id=trace_id,
-                )
-            )
-        if (
-            interface
-            and interface not in evidence.interfaces
-            and len(evidence.interfaces) < SAMPLES_LIMIT
-        ):
-            evidence.interfaces.append(interface)
+        evidence.add(failure)
         watch = self._watches.get(key)
-        if error == "connect" and self.wake and not (watch and watch.failing):
+        if failure.error == "connect" and self.wake and not (watch and watch.failing):
             self.wake()
 
     def tick(self, stats: Iterable[Stats], now: float, digest: str = "") -> list[AnomalyReport]:

@@ -11,8 +11,7 @@ from proxy.member import Member
 from proxy.settings import HostPort
 
 if TYPE_CHECKING:
-    from proxy.contract.reports import ErrorClass
-    from proxy.listener import Failures
+    from proxy.failures import Failure, Failures
 
 PASSTHROUGH = "passthrough"
 """What they are counted as together: none of them becomes a name of its own."""
@@ -58,28 +57,10 @@ class KnownFailures:
     def __init__(self, failures: Failures) -> None:
         self._failures = failures
 
-    def failed(
-        self,
-        *,
-        service: str,
-        endpoint: Endpoint,
-        error: ErrorClass,
-        detail: str,
-        elapsed: float,
-        interface: str,
-        trace_id: str,
-    ) -> None:
-        """One attempt failed, after `elapsed` seconds."""
-        if service != PASSTHROUGH:
-            self._failures.failed(
-                service=service,
-                endpoint=endpoint,
-                error=error,
-                detail=detail,
-                elapsed=elapsed,
-                interface=interface,
-                trace_id=trace_id,
-            )
+    def failed(self, failure: Failure, /) -> None:
+        """One attempt failed."""
+        if failure.service != PASSTHROUGH:
+            self._failures.failed(failure)
 
 
 def _straight_to(place: HostPort, patience_seconds: float) -> Choice:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from proxy import errors
 from proxy.balancer import pick
+from proxy.failures import Failure
 from proxy.pools import reason_of
 
 if TYPE_CHECKING:
@@ -75,13 +76,14 @@ class Attempt:
         stats.fail(error)
         self.over()
         self._listener.failures.failed(
-            service=stats.service,
-            endpoint=self.member.endpoint,
-            error=error,
-            detail=detail,
-            elapsed=monotonic() - self._began,
-            interface=INTERFACE,
-            trace_id="",
+            Failure(
+                service=stats.service,
+                endpoint=self.member.endpoint,
+                error=error,
+                detail=detail,
+                elapsed=monotonic() - self._began,
+                interface=INTERFACE,
+            )
         )
 
     def over(self) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
+from proxy.failures import Failures
 from proxy.flags import Flag
-from proxy.listener import Failures, Listener
+from proxy.listener import Listener
 from proxy.member import Member
 from proxy.windows import Windows
 from proxy.workers.words import DoorSeen, EndpointSeen, Seen
@@ -60,15 +61,7 @@ class Merger:
             for endpoint in seen.endpoints:
                 self._endpoint(worker, members, endpoint)
         for failure in seen.failures:
-            self._failures.failed(
-                service=failure.service,
-                endpoint=failure.endpoint,
-                error=failure.error,
-                detail=failure.detail,
-                elapsed=failure.elapsed,
-                interface=failure.interface,
-                trace_id=failure.trace_id,
-            )
+            self._failures.failed(failure)
 
     def forget(self, worker: int) -> None:
         """A worker is gone, and its connections with it; what it counted stays counted."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from proxy.contract.reports import ErrorClass
-from proxy.contract.snapshot import Endpoint
+from proxy.failures import Failure
 from proxy.listener import Listener
 from proxy.member import EndpointStats, Member
 from proxy.windows import Windows
-from proxy.workers.words import DoorSeen, EndpointSeen, FailureSeen, Seen
+from proxy.workers.words import DoorSeen, EndpointSeen, Seen
 
 FAILURES_LIMIT = 256
 """Told one by one between two tellings; the others are in the counters."""
@@ -25,36 +24,16 @@ class Heard:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
-        self._failures: list[FailureSeen] = []
+        self._failures: list[Failure] = []
 
-    def failed(
-        self,
-        *,
-        service: str,
-        endpoint: Endpoint,
-        error: ErrorClass,
-        detail: str,
-        elapsed: float,
-        interface: str,
-        trace_id: str,
-    ) -> None:
+    def failed(self, failure: Failure, /) -> None:
         """Remember one; whoever cannot be reached is told of soon."""
         if len(self._failures) < FAILURES_LIMIT:
-            self._failures.append(
-                FailureSeen(
-                    service=service,
-                    endpoint=endpoint,
-                    error=error,
-                    detail=detail,
-                    elapsed=elapsed,
-                    interface=interface,
-                    trace_id=trace_id,
-                )
-            )
-        if error == "connect":
+            self._failures.append(failure)
+        if failure.error == "connect":
             self._wake()
 
-    def take(self) -> list[FailureSeen]:
+    def take(self) -> list[Failure]:
         """Everything remembered."""
         taken, self._failures = self._failures, []
         return taken

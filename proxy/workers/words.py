@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from proxy.contract.reports import EdgeWindow, ErrorClass
-from proxy.contract.snapshot import Endpoint
+from proxy.contract.reports import EdgeWindow
+from proxy.failures import Failure
 from proxy.handover.words import Given
 from proxy.settings import MeshSettings, Settings, StandaloneSettings
 
@@ -102,25 +102,13 @@ class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     waiting: int = 0
 
 
-class FailureSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One failed attempt, as the detector hears of it."""
-
-    service: str
-    endpoint: Endpoint
-    error: ErrorClass
-    detail: str = ""
-    elapsed: float = 0.0
-    interface: str = ""
-    trace_id: str = ""
-
-
 class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="seen"):
     """What a worker has counted since the last time."""
 
     windows: list[EdgeWindow] = []
     doors: list[DoorSeen] = []
     endpoints: list[EndpointSeen] = []
-    failures: list[FailureSeen] = []
+    failures: list[Failure] = []
     late_seconds: float = 0.0
 
 

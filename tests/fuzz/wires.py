@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from proxy.assembly import fixed
+from proxy.failures import Unheard
 from proxy.http1.downstream import Downstream
 from proxy.http1.upstream import Upstream
-from proxy.listener import Listener, Unheard
+from proxy.listener import Listener
 from proxy.member import Member
 from proxy.pools import Pool, Pools
 from proxy.settings import HostPort, Limits

@@ -15,8 +15,9 @@ from proxy.budget import FLOOR, SHARE
 from proxy.contract.snapshot import Endpoint, Service
 from proxy.current import Choice, Member, Target
 from proxy.errors import Refusal, resting
+from proxy.failures import Unheard
 from proxy.http1.heads import Request, Response, parse_request, parse_response
-from proxy.listener import Listener, Unheard
+from proxy.listener import Listener
 from proxy.relay import Exchange
 from proxy.settings import Limits
 from proxy.steering.router import FixedRouter

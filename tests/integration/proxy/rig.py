@@ -15,9 +15,8 @@ import uvloop
 
 from proxy.aio import spawn
 from proxy.assembly import fixed
-from proxy.contract.reports import ErrorClass
-from proxy.contract.snapshot import Endpoint
 from proxy.current import Choice, Current, Member
+from proxy.failures import Failure
 from proxy.listener import Listener
 from proxy.pools import Pools
 from proxy.server import Server
@@ -44,26 +43,14 @@ async def _bounded(scene: Coroutine[Any, Any, None]) -> None:
         await scene
 
 
-class Heard(msgspec.Struct):
-    """A failed attempt, as the detector hears of it."""
-
-    service: str
-    endpoint: Endpoint
-    error: ErrorClass
-    detail: str
-    elapsed: float
-    interface: str
-    trace_id: str
-
-
 class Ear:
-    """Remembers failures."""
+    """Remembers failures, as the detector hears of them."""
 
     def __init__(self) -> None:
-        self.heard: list[Heard] = []
+        self.heard: list[Failure] = []
 
-    def failed(self, **what: Any) -> None:
-        self.heard.append(Heard(**what))
+    def failed(self, failure: Failure, /) -> None:
+        self.heard.append(failure)
 
 
 class Stage:

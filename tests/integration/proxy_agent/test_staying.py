@@ -12,6 +12,7 @@ import pytest
 from proxy import store as store_module
 from proxy.contract.reports import EdgeWindow
 from proxy.contract.session import Ack, Receipt, Report
+from proxy.failures import Failure
 from tests.harness.authority import MeshRoot
 from tests.harness.console import ScriptedConsole, stock, whole_push
 from tests.harness.wait import eventually_async
@@ -149,7 +150,7 @@ async def test_an_event_survives_a_restart_while_the_console_is_away(
     stats = next(iter(member.current.table.endpoint_stats()))
     stats.attempts, stats.connect = 2, 2
     member.detector.failed(
-        service="stock", endpoint=stats.endpoint, error="connect", detail="refused"
+        Failure(service="stock", endpoint=stats.endpoint, error="connect", detail="refused")
     )
     spool = member.settings.state_dir / "events.jsonl"
 
@@ -188,7 +189,7 @@ async def test_an_event_is_sent_at_once_and_not_with_the_next_tick(
     await stream.expect(Ack)
     stats = next(iter(member.current.table.endpoint_stats()))
     stats.attempts, stats.connect = 1, 1
-    member.detector.failed(service="stock", endpoint=stats.endpoint, error="connect")
+    member.detector.failed(Failure(service="stock", endpoint=stats.endpoint, error="connect"))
     report = await stream.expect(Report)
     assert [event.subject.instance for event in report.events] == ["s1"]
     assert report.up == []

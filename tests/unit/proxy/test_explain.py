@@ -12,8 +12,9 @@ from proxy.contract.snapshot import Balancer, Endpoint, Route, Rule, Service, Sh
 from proxy.current import Current
 from proxy.errors import Refusal
 from proxy.explain import CANDIDATES_SAID, Explanation, explained
+from proxy.failures import Unheard
 from proxy.http1.heads import HEAD_LIMIT, parse_request
-from proxy.listener import Listener, Unheard
+from proxy.listener import Listener
 from proxy.pages import member_shown
 from proxy.pools import Pools
 from proxy.settings import Limits

@@ -10,6 +10,7 @@ import pytest
 from proxy.contract.reports import AnomalyReport, ErrorClass
 from proxy.contract.snapshot import Endpoint
 from proxy.current import EndpointStats
+from proxy.failures import Failure
 from proxy.healing.detector import Detector
 
 T0 = 1_700_000_000.0
@@ -44,13 +45,15 @@ class Play:
             else:
                 one.timeout += 1
             self.detector.failed(
-                service="stock",
-                endpoint=one.endpoint,
-                error=error,
-                detail="refused",
-                elapsed=0.001,
-                interface="GET /stock/{sku}",
-                trace_id="t",
+                Failure(
+                    service="stock",
+                    endpoint=one.endpoint,
+                    error=error,
+                    detail="refused",
+                    elapsed=0.001,
+                    interface="GET /stock/{sku}",
+                    trace_id="t",
+                )
             )
 
     def answer(self, name: str, times: int = 1) -> None:
@@ -209,11 +212,9 @@ def test_what_was_forgotten_is_not_news_when_it_comes_back() -> None:
 def test_evidence_of_many_endpoints_is_bounded() -> None:
     play = Play(keys_limit=10)
     for name in _many(1000):
+        endpoint = Endpoint(id=name, addr="10.0.0.1:80", group="g", unit="u")
         play.detector.failed(
-            service="stock",
-            endpoint=Endpoint(id=name, addr="10.0.0.1:80", group="g", unit="u"),
-            error="connect",
-            detail="x" * 10_000,
+            Failure(service="stock", endpoint=endpoint, error="connect", detail="x" * 10_000)
         )
     assert len(play.detector._evidence) == 10
     assert all(

@@ -7,6 +7,7 @@ import pytest
 from proxy.contract.snapshot import Endpoint, Route, Rule, Service, Share, Snapshot
 from proxy.current import Current
 from proxy.errors import Refusal
+from proxy.failures import Failure
 from proxy.http1.heads import Request, parse_request
 from proxy.interception.book import AddressBook
 from proxy.interception.inward import PORTS_LIMIT, Inward
@@ -141,10 +142,8 @@ def test_nobody_is_told_of_strangers_that_fail(current: Current) -> None:
     ear = Ear()
     failures = KnownFailures(ear)
     for name in (PASSTHROUGH, "shop"):
-        failures.failed(
-            service=name, endpoint=Endpoint(id="e", addr="h:1", group="", unit=""),
-            error="connect", detail="", elapsed=0.0, interface="tcp", trace_id="",
-        )  # fmt: skip
+        endpoint = Endpoint(id="e", addr="h:1", group="", unit="")
+        failures.failed(Failure(service=name, endpoint=endpoint, error="connect"))
     assert [heard.service for heard in ear.heard] == ["shop"]
 
 

@@ -7,8 +7,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.assembly import fixed
 from proxy.current import Choice
+from proxy.failures import Unheard
 from proxy.limiting.admission import METERS_LIMIT
-from proxy.listener import Listener, Unheard
+from proxy.listener import Listener
 from proxy.metrics.footprint import footprint
 from proxy.metrics.page import Seen, exposition
 from proxy.metrics.text import Family, text_of

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from proxy.assembly import fixed
+from proxy.contract.reports import ErrorClass
 from proxy.contract.snapshot import Endpoint
-from proxy.listener import Listener, Unheard
+from proxy.failures import Failure, Unheard
+from proxy.listener import Listener
 from proxy.pools import Pools
 from proxy.settings import HostPort, Limits
 from proxy.steering.router import FixedRouter
@@ -69,10 +69,15 @@ class Ear:
     """Remembers failures."""
 
     def __init__(self) -> None:
-        self.heard: list[dict[str, Any]] = []
+        self.heard: list[Failure] = []
 
-    def failed(self, **what: Any) -> None:
-        self.heard.append(what)
+    def failed(self, failure: Failure, /) -> None:
+        self.heard.append(failure)
+
+
+def _failure(error: ErrorClass, elapsed: float = 0.0) -> Failure:
+    endpoint = Endpoint(id="a", addr="h:1", group="g", unit="u")
+    return Failure(service="stock", endpoint=endpoint, error=error, elapsed=elapsed)
 
 
 def _parent() -> tuple[Side, Merger, Ear]:
@@ -137,19 +142,12 @@ def test_an_endpoint_that_left_and_came_back_counts_from_zero() -> None:
 def test_failures_reach_the_ear_and_what_cannot_be_reached_wakes_the_worker() -> None:
     _, merger, ear = _parent()
     side = Side()
-    for error in ("timeout", "connect"):
-        side.heard.failed(
-            service="stock",
-            endpoint=Endpoint(id="a", addr="h:1", group="g", unit="u"),
-            error=error,
-            detail="no",
-            elapsed=0.5,
-            interface="i",
-            trace_id="t",
-        )
+    errors: tuple[ErrorClass, ...] = ("timeout", "connect")
+    for error in errors:
+        side.heard.failed(_failure(error, elapsed=0.5))
     assert side.woken == 1
     merger.take(0, side.seen())
-    assert [(one["error"], one["endpoint"].id, one["elapsed"]) for one in ear.heard] == [
+    assert [(one.error, one.endpoint.id, one.elapsed) for one in ear.heard] == [
         ("timeout", "a", 0.5),
         ("connect", "a", 0.5),
     ]
@@ -159,13 +157,5 @@ def test_failures_reach_the_ear_and_what_cannot_be_reached_wakes_the_worker() ->
 def test_a_storm_of_failures_is_told_in_part() -> None:
     side = Side()
     for _ in range(3 * FAILURES_LIMIT):
-        side.heard.failed(
-            service="stock",
-            endpoint=Endpoint(id="a", addr="h:1", group="g", unit="u"),
-            error="timeout",
-            detail="",
-            elapsed=0.0,
-            interface="",
-            trace_id="",
-        )
+        side.heard.failed(_failure("timeout"))
     assert len(side.seen().failures) == FAILURES_LIMIT
