@@ -10,6 +10,7 @@ import asyncio
 from time import monotonic
 from typing import cast
 
+from proxy.appetite import Appetite, taken_by
 from proxy.ends import reset
 from proxy.errors import BadMessage, Refusal, malformed
 from proxy.http1.bodies import Reader, chunk, last_chunk, reader_of
@@ -49,9 +50,9 @@ class Downstream(asyncio.Protocol):
     """One connection of a caller."""
 
     __slots__ = (
-        "_blank", "_body", "_buffer", "_chunked", "_exchange", "_held", "_keep_alive", "_listener",
-        "_phase", "_request", "_searched", "_trusted", "deadline", "encrypted", "is_full",
-        "transport",
+        "_appetite", "_blank", "_body", "_buffer", "_chunked", "_exchange", "_held", "_keep_alive",
+        "_listener", "_phase", "_request", "_searched", "_trusted", "deadline", "encrypted",
+        "is_full", "transport",
     )  # fmt: skip
 
     protocol = "http1"
@@ -67,6 +68,8 @@ class Downstream(asyncio.Protocol):
         self._blank = False
         """Was an empty line skipped before this head? A second one is not."""
         self._trusted = False
+        self._appetite: Appetite | None = None
+        """Of a caller that was full when the tick last looked, and has not caught up since."""
         self._body: Reader | None = None
         self._exchange: Exchange | None = None
         self._held = 0
@@ -126,6 +129,7 @@ class Downstream(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.caller_full(False)
         else:
+            self.deadline = max(self.deadline, monotonic() + self._listener.limits.idle_seconds)
             self._next()
 
     # requests
@@ -350,6 +354,8 @@ class Downstream(asyncio.Protocol):
 
     def sweep(self, now: float, draining: bool) -> None:
         """Called a few times a second: is something overdue?"""
+        if (self.is_full or self._appetite is not None) and self._waits_for_reader(now):
+            return
         if now < self.deadline:
             idle = self._phase == READING_HEAD and not self._buffer
             quiet_since = self.deadline - self._listener.limits.idle_seconds
@@ -362,3 +368,24 @@ class Downstream(asyncio.Protocol):
             self._refuse(BadMessage("The head did not come in time.", 408))
         else:
             self.transport.abort()
+
+    def _waits_for_reader(self, now: float) -> bool:
+        """Is it now the caller's turn and nobody else's, as it has much to read? It is cut when it
+        reads too slowly. In a tunnel nobody has to read."""
+        exchange, appetite = self._exchange, self._appetite
+        if exchange is not None and exchange.status in (0, SWITCHING):
+            self._appetite = None
+            return False
+        patience = exchange.patience if exchange else self._listener.limits.idle_seconds
+        if not self.is_full and not self.transport.get_write_buffer_size():
+            self._appetite = None
+        elif appetite is None:
+            self._appetite = Appetite(now, patience, taken_by(self.transport))
+        elif appetite.is_gone(self.transport, now, patience):
+            self._appetite = None
+            if exchange is not None:
+                exchange.caller_left("SI")
+            else:
+                self.abort()
+            return True
+        return self.is_full

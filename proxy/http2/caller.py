@@ -16,6 +16,7 @@ from proxy.http2.stream import Stream
 from proxy.relay import Exchange
 
 if TYPE_CHECKING:
+    from proxy.appetite import Appetite
     from proxy.http2.downstream import Downstream
 
 _NO_LENGTH = frozenset({204, 304})
@@ -24,7 +25,9 @@ _NO_LENGTH = frozenset({204, 304})
 class CallerStream(Stream):
     """Whoever asked, as an exchange sees it (`proxy.seam.Caller`)."""
 
-    __slots__ = ("connection", "deadline", "encrypted", "exchange", "request", "reset_code")
+    __slots__ = (
+        "appetite", "connection", "deadline", "encrypted", "exchange", "request", "reset_code",
+    )  # fmt: skip
 
     protocol = "http2"
 
@@ -34,6 +37,8 @@ class CallerStream(Stream):
         self.request = request
         self.encrypted = connection.encrypted
         self.exchange: Exchange | None = None
+        self.appetite: Appetite | None = None
+        """Of a caller for whose windows something waited when the tick last looked."""
         self.deadline = 0.0
         self.reset_code = ErrorCodes.NO_ERROR
         """Why the stream is reset if it is answered before all of its request came."""
@@ -47,6 +52,11 @@ class CallerStream(Stream):
         """The whole head is there: find out who may answer."""
         self.exchange = Exchange(self.connection.listener, self, self.request, monotonic())
         self.exchange.begin()
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a caller may take nothing of what waits for it."""
+        return self.exchange.patience if self.exchange is not None else STALL_SECONDS
 
     # the request
 

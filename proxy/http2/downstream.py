@@ -9,6 +9,7 @@ from time import monotonic
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, PingAckReceived, RequestReceived, StreamReset
 
+from proxy.appetite import Appetite, taken_by
 from proxy.errors import BadMessage, Refusal, malformed
 from proxy.http2.caller import CallerStream, refused_fields
 from proxy.http2.fields import request_of
@@ -34,6 +35,8 @@ class Downstream(Session[CallerStream]):
         """Is the caller a sidecar, whose identity was checked?"""
         self.deadline = 0.0
         """When a connection without requests, or one that is ending, has waited long enough."""
+        self._appetite: Appetite | None = None
+        """Of a caller that does not read its connection, whatever its windows say."""
         self._fresh: list[CallerStream] = []
         """Streams of this read: they begin when all of it is read, with their content."""
         self._began_at = 0.0
@@ -122,10 +125,10 @@ class Downstream(Session[CallerStream]):
         if not self.streams:
             self.deadline = monotonic() + self.listener.limits.idle_seconds
 
-    def progressed(self, stream: Stream) -> None:
+    def progressed(self, stream: Stream, count: int) -> None:
         """The caller took something."""
-        if isinstance(stream, CallerStream) and stream.exchange is None:
-            stream.deadline = monotonic() + STALL_SECONDS
+        if isinstance(stream, CallerStream) and stream.appetite is not None:
+            stream.appetite.took(count, monotonic(), stream.patience)
 
     # what callers should not do
 
@@ -215,15 +218,48 @@ class Downstream(Session[CallerStream]):
             if now >= self.deadline:
                 self.transport.abort()
             return
+        if self.paused or self._appetite is not None:
+            self._sweep_reading(now)
         for stream in list(self.streams.values()):
-            if now >= stream.deadline:
+            if stream.unsent:
+                self._sweep_waiting(stream, now)
+            elif now >= stream.deadline:
                 self._overdue(stream)
+            else:
+                stream.appetite = None
         if self._began_at and now - self._began_at > self.listener.limits.head_seconds:
             self.fail(ErrorCodes.ENHANCE_YOUR_CALM, "A frame or a head did not come in time.")
         elif draining or self._warned_at:
             self._drain(now)
         elif not self.streams and now >= self.deadline:
             self._end(ErrorCodes.NO_ERROR)
+
+    def _sweep_reading(self, now: float) -> None:
+        """Does a caller whose connection is full read it, if slowly?"""
+        patience = max((each.patience for each in self.streams.values()), default=STALL_SECONDS)
+        if not self.paused and not self.transport.get_write_buffer_size():
+            self._appetite = None
+        elif self._appetite is None:
+            self._appetite = Appetite(now, patience, taken_by(self.transport))
+        elif self._appetite.is_gone(self.transport, now, patience):
+            for stream in list(self.streams.values()):
+                self._give_up(stream)
+            self.abort()
+
+    def _sweep_waiting(self, stream: CallerStream, now: float) -> None:
+        """Does a caller open its windows for an answer? While its connection is full it cannot."""
+        if self.paused:
+            stream.appetite = None
+        elif stream.appetite is None:
+            stream.appetite = Appetite(now, stream.patience)
+        elif now >= stream.appetite.until:
+            self._give_up(stream)
+
+    def _give_up(self, stream: CallerStream) -> None:
+        if stream.exchange is not None:
+            stream.exchange.caller_left("SI")
+        else:
+            self.reset(stream, ErrorCodes.CANCEL)
 
     def _overdue(self, stream: CallerStream) -> None:
         if stream.exchange is not None:

@@ -162,16 +162,17 @@ class Session(asyncio.Protocol, ABC, Generic[S]):
         while moved and self.blocked and not self.paused:
             moved = False
             for stream in list(self.blocked.values()):
+                before = stream.unsent
                 if not stream.closed and self.push(stream, FRAME_LIMIT):
                     moved = True
-                    self.progressed(stream)
+                    self.progressed(stream, before - stream.unsent)
                 if stream.full and stream.unsent < BUFFERED // 2:
                     stream.full = False
                     stream.set_full(False)
             self.flush()
 
-    def progressed(self, stream: Stream) -> None:
-        """The peer took something of a stream that waited."""
+    def progressed(self, stream: Stream, count: int) -> None:
+        """The peer took so many bytes of a stream that waited."""
 
     def reset(self, stream: S, code: ErrorCodes) -> None:
         """End a stream now, whatever was said on it."""

@@ -12,6 +12,7 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
+from proxy.appetite import Appetite, taken_by
 from proxy.errors import BadMessage, malformed
 from proxy.relay import Exchange
 from proxy.rpc.call import Call
@@ -39,9 +40,9 @@ class Downstream(Outlet, asyncio.Protocol):
     """One connection of a caller."""
 
     __slots__ = (
-        "_broken", "_calls", "_deadline", "_frame_since", "_heard", "_holds_up_since", "_is_full",
-        "_left_at", "_paused", "_reader", "_reading", "_reserved", "_slow_upstreams", "_trusted",
-        "codec", "encrypted", "listener",
+        "_appetite", "_broken", "_calls", "_deadline", "_frame_since", "_heard", "_holds_up_since",
+        "_is_full", "_left_at", "_paused", "_reader", "_reading", "_reserved", "_slow_upstreams",
+        "_trusted", "codec", "encrypted", "listener",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, codec: Codec) -> None:
@@ -49,6 +50,8 @@ class Downstream(Outlet, asyncio.Protocol):
         self.listener = listener
         self.codec = codec
         self.encrypted = False
+        self._appetite: Appetite | None = None
+        """Of a caller that was full when the tick last looked, and has not caught up since."""
         self._broken = False
         """Were there bytes that are no frame? Then what is in flight is still answered."""
         self._reader = codec.reader()
@@ -99,6 +102,7 @@ class Downstream(Outlet, asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_full = False
+        self._heard = True  # of a caller that had much to read nobody expected a word
         if self._holds_up_since:
             self._holds_up_since = 0.0
             self._hold_up(False)
@@ -250,15 +254,27 @@ class Downstream(Outlet, asyncio.Protocol):
         if self._heard and not self._broken:
             self._heard = False
             self._deadline = now + self.listener.limits.idle_seconds
+        if self._is_full or self._appetite is not None:
+            self._sweep_reading(now)
         if self._holds_up_since and now - self._holds_up_since > UNREAD_SECONDS:
             self.transport.abort()
         elif self._reader.partial and not self._paused and not self._broken:
             self._sweep_frame(now)
-        elif not self._calls:
+        elif not self._calls and not self._is_full:
             self._sweep_idle(now)
         if draining and not self._left_at:
             self._left_at = now
             self.write(self.codec.go_away(0))
+
+    def _sweep_reading(self, now: float) -> None:
+        """Does a caller that has much to read read it, if slowly?"""
+        patience = self.listener.limits.idle_seconds
+        if not self._is_full and not self.transport.get_write_buffer_size():
+            self._appetite = None
+        elif self._appetite is None:
+            self._appetite = Appetite(now, patience, taken_by(self.transport))
+        elif self._appetite.is_gone(self.transport, now, patience):
+            self.transport.abort()
 
     def _sweep_frame(self, now: float) -> None:
         if not self._frame_since:

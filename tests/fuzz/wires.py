@@ -63,6 +63,8 @@ class Wire(asyncio.Transport):
         """Does the other side read an end after what was said?"""
         self.cut = False
         """Was it ended in a way that nobody takes for an end?"""
+        self.untaken = 0
+        """Bytes that the other side has not taken yet, as a test wants it."""
         protocol.connection_made(self)
 
     def feed(self, data: bytes) -> None:
@@ -101,6 +103,12 @@ class Wire(asyncio.Transport):
     def resume_reading(self) -> None:
         self._paused = False
         self._queue.call_soon(self._flush)
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Everything is taken at once, unless a test says otherwise."""
+
+    def get_write_buffer_size(self) -> int:
+        return self.untaken
 
     def can_write_eof(self) -> bool:
         return True

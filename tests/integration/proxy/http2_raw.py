@@ -133,6 +133,10 @@ class Raw:
             if got.kind == GOAWAY
         ]
 
+    def reset(self, stream_id: int) -> bool:
+        """Was a stream reset, of what has come?"""
+        return any(got.kind == RST_STREAM and got.stream_id == stream_id for got in self.got)
+
     def content(self, stream_id: int) -> bytes:
         return b"".join(
             got.payload for got in self.got if got.kind == DATA and got.stream_id == stream_id

@@ -10,6 +10,7 @@ import pytest
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
+from proxy.appetite import READ_RATE
 from proxy.http2.downstream import Downstream
 from proxy.http2.frames import (
     ACK,
@@ -37,6 +38,9 @@ from tests.integration.proxy.http2_peers import (
 from tests.integration.proxy.http2_raw import Got, Raw, frame, headers, number, raw
 from tests.integration.proxy.rig import QUICK, Stage, always, ok, origin, read_head, relay, run
 
+SECONDS = 130
+"""Of a clock that is told."""
+
 
 async def _fact(fact: bool) -> bool:
     return fact
@@ -48,8 +52,8 @@ def _connection(stage: Stage) -> Downstream:
     return connection
 
 
-def _has(caller: Raw, count: int, _got: Got) -> bool:
-    return len(caller.content(1)) == count
+def _has_or_reset(caller: Raw, count: int, _got: Got) -> bool:
+    return len(caller.content(1)) >= count or caller.reset(1)
 
 
 def test_an_answer_that_nobody_takes_is_given_up() -> None:
@@ -62,6 +66,7 @@ def test_an_answer_that_nobody_takes_is_given_up() -> None:
             await caller.greet((4, 0))
             caller.say(headers(1))
             await caller.kind(HEADERS)
+            stage.listener.sweep(monotonic())
             stage.listener.sweep(monotonic() + STALL_SECONDS - 5)
             assert await caller.alive()
             assert not any(got.kind == RST_STREAM for got in caller.got)
@@ -73,21 +78,38 @@ def test_an_answer_that_nobody_takes_is_given_up() -> None:
     run(scene())
 
 
-def test_whoever_takes_a_little_at_a_time_is_not_given_up() -> None:
+@pytest.mark.parametrize(
+    ("size", "each_second", "given_up"),
+    [(1000, 1, True), (200_000, 1, True), (200_000, READ_RATE // 2, True),
+     (200_000, READ_RATE * 2, False)],
+)  # fmt: skip
+def test_an_answer_that_is_taken_in_a_trickle_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, size: int, each_second: int, given_up: bool
+) -> None:
+    passed = 0.0
+    monkeypatch.setattr("proxy.http2.downstream.monotonic", lambda: monotonic() + passed)
+
     async def scene() -> None:
+        nonlocal passed
         async with (
-            origin(always(ok(b"x" * 1000))) as port,
+            origin(always(ok(b"x" * size))) as port,
             relay(choice=to(port, protocol="http1"), speaks="http2") as stage,
             raw(stage) as caller,
         ):
             await caller.greet((4, 0))
             caller.say(headers(1))
             await caller.kind(HEADERS)
-            for taken in range(1, 4):
-                caller.say(frame(WINDOW_UPDATE, 0, 1, number(1)))
-                await caller.until(partial(_has, caller, taken))
-                stage.listener.sweep(monotonic() + STALL_SECONDS - 1)
-            assert not any(got.kind == RST_STREAM for got in caller.got)
+            stage.listener.sweep(monotonic())
+            for second in range(1, SECONDS + 1):
+                passed = float(second)
+                more = number(each_second)
+                caller.say(frame(WINDOW_UPDATE, 0, 0, more), frame(WINDOW_UPDATE, 0, 1, more))
+                assert await caller.until(partial(_has_or_reset, caller, second * each_second))
+                stage.listener.sweep(monotonic() + passed)
+                assert await caller.alive()
+                if caller.reset(1):
+                    break
+            assert caller.reset(1) == given_up
 
     run(scene())
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
+from proxy.appetite import READ_RATE
+from proxy.http1.downstream import Downstream
 from proxy.http1.upstream import Upstream
 from proxy.listener import Listener
 from proxy.relay import BODY_RATE
@@ -110,3 +112,50 @@ def test_a_body_that_trickles_is_not_waited_for(
             queue.run()
         assert (b"HTTP/1.1 408 " in wire.said) == ends
         assert origins[0].closing == ends
+
+
+@pytest.mark.parametrize(
+    ("bytes_each_second", "ends"), [(0, True), (READ_RATE // 2, True), (READ_RATE * 2, False)]
+)
+def test_an_answer_that_is_read_in_a_trickle_is_cut(
+    clock: _Clock, bytes_each_second: int, ends: bool
+) -> None:
+    with _scene() as (queue, listener, wire, origins):
+        wire.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        queue.run()
+        (downstream,) = listener.callers
+        assert isinstance(downstream, Downstream)
+        origins[0].feed(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 900_000)
+        queue.run()
+        wire.untaken = 900_000
+        downstream.pause_writing()
+        for _ in range(300):
+            clock.now += 1.0
+            wire.untaken -= bytes_each_second
+            downstream.sweep(clock.now, False)
+            queue.run()
+        assert wire.cut == ends
+        assert origins[0].closing == ends
+
+
+def test_an_idle_caller_has_its_time_from_when_it_has_read_its_answer(clock: _Clock) -> None:
+    with _scene() as (queue, listener, wire, origins):
+        wire.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        queue.run()
+        (downstream,) = listener.callers
+        assert isinstance(downstream, Downstream)
+        origins[0].feed(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        queue.run()
+        wire.untaken = 100_000
+        downstream.pause_writing()
+        for _ in range(100):
+            clock.now += 1.0
+            wire.untaken -= 1000
+            downstream.sweep(clock.now, False)
+        downstream.resume_writing()
+        clock.now += listener.limits.idle_seconds - 1
+        downstream.sweep(clock.now, False)
+        assert not wire.closing
+        clock.now += 2
+        downstream.sweep(clock.now, False)
+        assert wire.closing
