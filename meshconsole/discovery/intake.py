@@ -71,7 +71,7 @@ class Intake:
         if len(report.events) > EVENTS_PER_REPORT or len(report.up) > WINDOWS_PER_REPORT:
             self._counts["reports_too_long"] += 1
             return False
-        if not self._allowed(stream, len(report.events)):
+        if not self.allowed(stream, len(report.events)):
             self._counts["reports_over_quota"] += 1
             return False
         waiting = stream.unreceipted
@@ -142,7 +142,8 @@ class Intake:
             self._counts["reports_refused"] += 1
             logger.exception("anomalies of a report could not be kept")
 
-    def _allowed(self, stream: Stream, events: int) -> bool:
+    def allowed(self, stream: Stream, events: int = 0) -> bool:
+        """Does the quota of this sidecar cover one more message with so many anomalies?"""
         now = self._clock()
         if stream.reports is None:
             stream.reports = Bucket(rate=RATE_PER_SECOND, burst=BURST, now=now)

@@ -24,6 +24,7 @@ from meshconsole.discovery.enrol import certificate_message
 from meshconsole.discovery.fanout import FanOut
 from meshconsole.discovery.greeting import Refusal, greet, peer_uri
 from meshconsole.discovery.intake import Intake
+from meshconsole.discovery.links import LinkWriter
 from meshconsole.discovery.pings import ping_all
 from meshconsole.discovery.quota import Bucket
 from meshconsole.discovery.speech import Speech
@@ -31,11 +32,12 @@ from meshconsole.discovery.streams import Stream
 from meshconsole.discovery.sync import SyncWriter
 from meshconsole.discovery.watch import HeadWatch
 from meshconsole.encryption.services import JoinRefused, renew
+from meshconsole.telemetry.links import told_of
 from meshconsole.telemetry.services import WindowStore
 from proxy.aio import spawn
 from proxy.contract.codec import InvalidFrame, decode_from_sidecar
 from proxy.contract.identity import Node
-from proxy.contract.session import Ack, Bye, Csr, Nack, Refused, Report
+from proxy.contract.session import Ack, Bye, Csr, Links, Nack, Refused, Report
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class Shard:
         self._greeting = 0
         self._speech = Speech(self.counts)
         self.sync = SyncWriter(redis, shard, self.streams, self.counts, time.time)
+        self.links = LinkWriter(redis, self.counts, time.time)
         self._fan_out = FanOut(
             self.streams, self.shelf, self.counts, lambda: self.watch.head, self.sync.changed
         )
@@ -84,6 +87,7 @@ class Shard:
             "arrivals": self.arrivals.run(),
             "windows": self.intake.run_windows(),
             "events": self.intake.run_events(),
+            "links": self.links.run(),
         }
         return [spawn(work, name=f"discovery-{name}") for name, work in works.items()]
 
@@ -203,6 +207,8 @@ class Shard:
                         stream.connection, "Too many reports; send them again later."
                     )
                     return False
+            case Links():
+                self._linked(stream, message)
             case Csr():
                 await self._renewal(stream, message)
             case Bye():
@@ -210,7 +216,9 @@ class Shard:
                 await stream.connection.close()
                 return False
             case _:
-                refusal = Refusal("order", "After hello come ack, nack, report, csr and bye.")
+                refusal = Refusal(
+                    "order", "After hello come ack, nack, report, links, csr and bye."
+                )
                 await self._speech.refuse(stream.connection, refusal)
                 return False
         return True
@@ -231,6 +239,14 @@ class Shard:
         stream.at = time.time()
         self.sync.changed(stream.node.id)
         self._fan_out.offer(stream)
+
+    def _linked(self, stream: Stream, message: Links) -> None:
+        """Keep it unless this sidecar speaks too often: the next one says everything again."""
+        if not self.intake.allowed(stream):
+            self.counts["links_over_quota"] += 1
+            return
+        self.counts["links"] += 1
+        self.links.put(told_of(message, stream.identity, stream.node.boot_id, time.time()))
 
     def _left(self, stream: Stream) -> None:
         self.counts["goodbyes"] += 1
