@@ -25,6 +25,7 @@ from proxy.contract.identity import Node
 from proxy.contract.session import CHANNEL, FRAME_LIMIT_BYTES, Gauges
 from proxy.contract.snapshot import KINDS
 from proxy.current import Current
+from proxy.encryption.holder import Holder
 from proxy.encryption.identity import Identity, peer_uri, utc_now
 from proxy.encryption.pinning import NotTheConsole
 from proxy.enrolment import EnrolmentFailed
@@ -57,6 +58,7 @@ class Agent:
         windows: Windows,
         detector: Detector,
         *,
+        holder: Holder | None = None,
         gauges: Callable[[], Gauges] | None = None,
         in_step: Callable[[], Awaitable[None]] | None = None,
         random: Random | None = None,
@@ -68,7 +70,9 @@ class Agent:
         self._sleep = sleep
         self._backoff = Backoff(self._random)
         self.node = node_of(settings)
-        self._membership = Membership(settings.enrol, settings.join_token_file, self.node)
+        self._membership = Membership(
+            settings.enrol, settings.join_token_file, self.node, holder or Holder()
+        )
         self._store = SnapshotStore(settings.state_dir)
         self._spool = EventSpool(settings.state_dir)
         self._outbox = Outbox()

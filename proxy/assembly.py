@@ -18,6 +18,7 @@ from proxy.contract.session import Gauges
 from proxy.contract.snapshot import Endpoint, Service, ServiceProtocol
 from proxy.control import Alone, Control
 from proxy.current import Choice, Current, Member, Target
+from proxy.encryption.holder import Holder
 from proxy.failures import Failures, Unheard
 from proxy.handover.passage import Passage
 from proxy.leaving import Leaving
@@ -50,6 +51,8 @@ class Process:
             if isinstance(settings, MeshSettings)
             else Current()
         )
+        self.holder = Holder()
+        """What a sidecar proves and believes; empty in a stand-alone proxy."""
         self.windows = Windows()
         self.server = Server(settings.limits, accepting=False)
         self.control: Control = Alone()
@@ -162,6 +165,7 @@ class Process:
         return Router(self.current), lambda: self.current.table.members.values()
 
     async def _open_mesh(self, settings: MeshSettings) -> None:
+        self.current.watch(lambda: self.holder.follow(self.current.snapshot))
         self._failures = self._controlled(settings)
 
         def own_at(port: int) -> Choice:
@@ -221,6 +225,7 @@ class Process:
             self.current,
             self.windows,
             detector,
+            holder=self.holder,
             gauges=self._gauges,
             in_step=self._in_step,
         )

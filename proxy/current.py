@@ -84,8 +84,11 @@ class Current:
         self.applied_at = 0.0
         """When the table came in force, in Unix time; 0 before the first."""
         self.table = Table(Snapshot(), 0, "")
-        self.swapped: Callable[[], None] | None = None
-        """Called after each swap."""
+        self._watchers: list[Callable[[], None]] = []
+
+    def watch(self, swapped: Callable[[], None]) -> None:
+        """Call this after each swap."""
+        self._watchers.append(swapped)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -119,5 +122,5 @@ class Current:
         self.applied_at = time()
         for key in old.members.keys() - table.members.keys():
             old.members[key].retire()
-        if self.swapped is not None:
-            self.swapped()
+        for swapped in self._watchers:
+            swapped()

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from proxy.contract.identity import Node
+from proxy.encryption.holder import Holder
 from proxy.encryption.identity import Identity, utc_now
 from proxy.enrolment import EnrolmentFailed, Token, enrol, token_of
 
@@ -14,10 +15,12 @@ logger = logging.getLogger(__name__)
 
 
 class Membership:
-    """Holds the identity. It joins when there is none, when it has expired, or when the console
+    """Cares for the identity. It joins when there is none, when it has expired, or when the console
     does not take it and the token file holds a token that was not tried yet."""
 
-    def __init__(self, doors: tuple[str, ...], token_file: Path | None, node: Node) -> None:
+    def __init__(
+        self, doors: tuple[str, ...], token_file: Path | None, node: Node, holder: Holder
+    ) -> None:
         self._doors = doors
         self._token_file = token_file
         self._node = node
@@ -25,7 +28,16 @@ class Membership:
         self._spent = ""
         self._tried = ""
         self._doubted = False
-        self.identity: Identity | None = None
+        self._holder = holder
+
+    @property
+    def identity(self) -> Identity | None:
+        """The identity in force; whoever changes it changes it for all of the process."""
+        return self._holder.identity
+
+    @identity.setter
+    def identity(self, identity: Identity) -> None:
+        self._holder.certify(identity)
 
     def accepted(self) -> None:
         """The console took the identity."""
@@ -64,7 +76,7 @@ class Membership:
         self._tried = _mark(token)
         door = self._doors[self._turn % len(self._doors)]
         try:
-            self.identity = await enrol(door, token, self._node)
+            identity = self.identity = await enrol(door, token, self._node)
         except EnrolmentFailed as error:
             self._turn += 1
             if error.final:
@@ -72,8 +84,8 @@ class Membership:
             raise
         self._spent = _mark(token)
         self._doubted = False
-        logger.info("Joined the mesh as %s.", self.identity.who.uri)
-        return self.identity
+        logger.info("Joined the mesh as %s.", identity.who.uri)
+        return identity
 
     def _token(self) -> Token:
         if self._token_file is None or not self._doors:

@@ -7,9 +7,13 @@ server three tenths of its CPU per handshake.
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from proxy.settings import InvalidSettings, TlsFiles
+
+if TYPE_CHECKING:
+    from proxy.encryption.identity import Identity
 
 ALPN = {"http1": ["http/1.1"], "http2": ["h2"], "auto": ["h2", "http/1.1"]}
 """What is offered in the handshake; protocols that have no name there offer nothing."""
@@ -47,12 +51,8 @@ class ClientContexts:
 def server_context(files: TlsFiles, speaks: str = "http1") -> ssl.SSLContext:
     """For a listener: callers must show a certificate of the authority. They are offered the names
     of what is spoken there; who offers none of them is told nothing."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.num_tickets = 0
+    context = _server(speaks)
     _load(context, files)
-    if speaks in ALPN:
-        context.set_alpn_protocols(ALPN[speaks])
-    context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 
@@ -61,17 +61,56 @@ def client_context(files: TlsFiles) -> ssl.SSLContext:
 
     The authority is private to the mesh and endpoints are addresses, so no host name is compared.
     """
+    context = _client()
+    _load(context, files)
+    return context
+
+
+def mesh_client(identity: Identity, roots: Iterable[str], protocol: str) -> ssl.SSLContext:
+    """For connections between sidecars: what `identity` proves is shown, `roots` (PEM) are believed
+    and nobody else."""
+    context = _client()
+    if protocol in ALPN:
+        context.set_alpn_protocols(ALPN[protocol])
+    _believe(context, identity, roots)
+    return context
+
+
+def mesh_server(identity: Identity, roots: Iterable[str], speaks: str) -> ssl.SSLContext:
+    """The same for a listener."""
+    context = _server(speaks)
+    _believe(context, identity, roots)
+    return context
+
+
+def _believe(context: ssl.SSLContext, identity: Identity, roots: Iterable[str]) -> None:
+    identity.prove_in(context)
+    context.load_verify_locations(cadata="".join(roots))
+
+
+def _server(speaks: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.num_tickets = 0
+    if speaks in ALPN:
+        context.set_alpn_protocols(ALPN[speaks])
+    return _strict(context)
+
+
+def _client() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    _load(context, files)
+    return _strict(context)
+
+
+def _strict(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.sslobject_class = Session
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 
 def _load(context: ssl.SSLContext, files: TlsFiles) -> None:
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.sslobject_class = Session
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     try:
         context.load_cert_chain(files.cert, files.key)
         context.load_verify_locations(files.ca)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from random import Random
 
@@ -29,7 +30,7 @@ from cryptography.x509.oid import NameOID
 from proxy.contract.identity import InstanceIdentity, InvalidIdentity, parse_identity
 from proxy.contract.session import Cert
 from proxy.encryption.carried import Carried
-from proxy.encryption.pinning import one_uri
+from proxy.encryption.pinning import is_signed_under, one_uri
 
 RENEW_AT = 0.5
 RENEW_SPREAD = 0.1
@@ -128,6 +129,26 @@ class Identity:
         return self._chain[0].not_valid_after_utc
 
     @property
+    def serial(self) -> str:
+        """The certificate's serial number, in hex."""
+        return f"{self._chain[0].serial_number:x}"
+
+    @property
+    def issuer(self) -> str:
+        """The SubjectKeyIdentifier of who signed the certificate, in hex; empty if it is unsaid."""
+        return issuer_of(self._chain[0])
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The roots that came with the certificate, in PEM."""
+        return tuple(_pem([one]) for one in self._roots)
+
+    def is_issued_under(self, roots: Iterable[str]) -> bool:
+        """Do the signatures of the certificate's chain end at one of these roots (PEM)?"""
+        known = [x509.load_pem_x509_certificate(root.encode()) for root in roots]
+        return is_signed_under(self._chain[0], known, self._chain[1:])
+
+    @property
     def discovery_uri(self) -> str:
         """The console's identity in the same mesh."""
         return f"spiffe://{self.who.trust_domain}/discovery"
@@ -151,10 +172,11 @@ class Identity:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=_pem(self._roots))
-        self._load_key(context)
+        self.prove_in(context)
         return context
 
-    def _load_key(self, context: ssl.SSLContext) -> None:
+    def prove_in(self, context: ssl.SSLContext) -> None:
+        """Show the certificate in handshakes of this context."""
         private = (
             self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             + _pem(self._chain).encode()
@@ -172,6 +194,25 @@ def peer_uri(tls: ssl.SSLObject | ssl.SSLSocket | None) -> str:
     """The one URI of the verified certificate that a peer has shown, or an empty string."""
     der = tls.getpeercert(binary_form=True) if tls is not None else None
     return one_uri(x509.load_der_x509_certificate(der)) if der else ""
+
+
+def issuer_of(certificate: x509.Certificate) -> str:
+    """The key identifier (hex) of who signed it; empty if it is unsaid."""
+    try:
+        said = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    except (x509.ExtensionNotFound, ValueError):
+        return ""
+    return (said.key_identifier or b"").hex()
+
+
+def subject_of(root: str) -> str:
+    """The SubjectKeyIdentifier (hex) of a certificate in PEM; empty if it is unsaid."""
+    certificate = x509.load_pem_x509_certificate(root.encode())
+    try:
+        said = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except (x509.ExtensionNotFound, ValueError):
+        return ""
+    return said.digest.hex()
 
 
 def utc_now() -> datetime:

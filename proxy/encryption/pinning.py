@@ -82,6 +82,21 @@ def one_uri(certificate: x509.Certificate) -> str:
     return uris[0] if len(uris) == 1 else ""
 
 
+def is_signed_under(
+    leaf: x509.Certificate, roots: list[x509.Certificate], between: list[x509.Certificate]
+) -> bool:
+    """Do signatures lead from `leaf`, perhaps through authorities `between`, to one of `roots`?"""
+    at = leaf
+    for _ in range(_CHAIN_LIMIT):
+        if any(_signed(at, root) for root in roots):
+            return True
+        issuer = next((one for one in between if one is not at and _signed(at, one)), None)
+        if issuer is None:
+            return False
+        at = issuer
+    return False
+
+
 def _check_chain(
     leaf: x509.Certificate,
     root: x509.Certificate,

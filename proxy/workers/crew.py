@@ -64,7 +64,7 @@ class Crew:
         self._changed = asyncio.Event()
         self._swap = self._swap_of(current)
         self._spreading: asyncio.Task[None] | None = None
-        current.swapped = self.spread
+        current.watch(self.spread)
 
     @property
     def ready(self) -> bool:
