@@ -26,9 +26,11 @@ def serving(listener: Listener, protocol: str) -> asyncio.Protocol:
     """The object that serves callers who speak this. What is no protocol of requests becomes a TCP
     session where the listener may have one; elsewhere it is refused as malformed HTTP."""
     if protocol == "tcp" and listener.tunnels is not None:
+        from proxy.tcp.first_line import FirstLine
         from proxy.tcp.session import Session
 
-        return Session(listener, listener.tunnels)
+        session = Session(listener, listener.tunnels)
+        return session if listener.speaks == "tcp" else FirstLine(session)
     if protocol == "bolt":
         from proxy.bolt.codec import CODEC
         from proxy.rpc.downstream import Downstream as Framed

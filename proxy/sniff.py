@@ -6,6 +6,7 @@ Pure but for `Greeter`, the protocol that stands in until the answer is known.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, cast
@@ -20,10 +21,12 @@ BOLT_V1 = 0x01
 QUIET_SECONDS = 1.0
 """While draining, who has said nothing for so long is left; who has just come is about to speak."""
 METHOD_LIMIT = 32
-"""As long as a method may be."""
+"""As long as a method may be; and as many bytes of empty lines are kept before one."""
 _PRINTABLE = frozenset(range(0x21, 0x7F))
 _SKIPPED = frozenset(b"\t\x0b\x0c\x1c\x1d\x1e\x1f \x85\xa0")
-"""What careless servers skip before a method."""
+"""What careless servers skip before a method, and take for a space after it."""
+WORD_LENGTH = 3
+"""Letters that make a word: one or two may as well be a length of a binary protocol."""
 _EARLY = frozenset(b"\r\n")
 """Empty lines before a request line are skipped (RFC 9112, 2.2)."""
 
@@ -41,14 +44,27 @@ def spoken(first: bytes) -> str | None:
     if first[: len(PREFACE)] == PREFACE[: len(first)]:
         return "http2" if len(first) >= len(PREFACE) else None
     line = first.lstrip(b"\r\n") if first[0] in _EARLY else first
-    if line and line[0] in _SKIPPED:
+    if len(first) - len(line) > METHOD_LIMIT or (line and line[0] in _SKIPPED):
         return "http1"
     for at, byte in enumerate(line[: METHOD_LIMIT + 1]):
         if byte in b" \t" and at:
             return "http1"
         if byte not in _PRINTABLE:
-            return "tcp"
+            is_word = at >= WORD_LENGTH and line[:at].isalpha()
+            return "http1" if byte in _SKIPPED and is_word else "tcp"
     return None if len(line) <= METHOD_LIMIT else "http1"
+
+
+_versioned = re.compile(rb"[^!-~]HTTP/\d(?:\.\d)?[^!-~]*\Z", re.IGNORECASE).search
+
+
+def ends_as_request(first: bytes) -> bool | None:
+    """Does the first line that is not empty end with an HTTP version? None while it has no end.
+
+    A server may be so careless that it takes any bytes for a method; this far it has to look.
+    """
+    line, end, _ = first.lstrip(b"\r\n").partition(b"\n")
+    return _versioned(line) is not None if end else None
 
 
 class Greeter(asyncio.Protocol):
@@ -81,6 +97,8 @@ class Greeter(asyncio.Protocol):
             self.deadline = monotonic() + self._listener.limits.head_seconds
         self._buffer += data
         protocol = spoken(self._buffer)
+        if protocol == "tcp" and ends_as_request(self._buffer):
+            protocol = "http1"
         if protocol is not None:
             self._become(protocol)
 

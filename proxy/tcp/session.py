@@ -132,7 +132,7 @@ class Session(asyncio.Protocol):
             choice = self._tunnels.tunnel(name)
             self._ledger.chosen(choice)
         except Refusal as refusal:
-            self._refuse(refusal)
+            self.refuse(refusal)
         else:
             self._dialling = spawn(self._dial(), name="dial for a session")
 
@@ -144,7 +144,7 @@ class Session(asyncio.Protocol):
             attempt = await dialled(self._listener, choice, lambda: Far(self), self._ledger.tried)
         except Refusal as refusal:
             self._dialling = None
-            self._refuse(refusal)
+            self.refuse(refusal)
             return
         self._dialling = None
         self._attempt = attempt
@@ -232,12 +232,11 @@ class Session(asyncio.Protocol):
         self._silence.begin(monotonic())
         self._gone()
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: Refusal) -> None:
+        """It may not be, or not go on: whoever is there sees a reset."""
         self._ledger.end(refusal.flag, refusal.error)
         self._listener.refused(refusal.flag)
-        self._near_gone = True
-        reset(self.near)
-        self._gone()
+        self._cut()
 
     def abort(self) -> None:
         """End it now, in a way that nobody takes for an end in peace."""

@@ -11,7 +11,7 @@ from proxy.contract import codec
 from proxy.errors import BadMessage
 from proxy.http1.bodies import Chunked
 from proxy.http1.heads import parse_request, parse_response, request_bytes
-from proxy.sniff import spoken
+from proxy.sniff import ends_as_request, spoken
 from tests.fuzz.conversations import Broken, forwarded, heard
 
 Target = Callable[[bytes], None]
@@ -92,8 +92,10 @@ def _content(parts: list[bytes]) -> tuple[bytes, bytes, bytes] | str:
 
 def sniffing(data: bytes) -> None:
     """Fewer bytes never tell something else."""
-    told = spoken(data)
+    told, ends = spoken(data), ends_as_request(data)
     for n in range(min(len(data), 64)):
+        if ends_as_request(data[:n]) not in (None, ends):
+            raise Broken(f"{data[:n]!r} and {data!r} end differently")
         if spoken(data[:n]) not in (None, told):
             raise Broken(f"{data[:n]!r} is {spoken(data[:n])}, and {data!r} is {told}")
 
