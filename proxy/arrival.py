@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import cast
 
 from proxy.aio import spawn
+from proxy.encryption.peers import Peer
 from proxy.listener import Listener
 
 logger = logging.getLogger(__name__)
@@ -114,11 +115,12 @@ class Handshake:
     """A caller that is not known yet; it has its place among the listener's callers."""
 
     encrypted = False
+    peer: Peer | None = None
 
     def __init__(
         self, listener: Listener, make: Make, caller: socket.socket, tls: ssl.SSLContext
     ) -> None:
-        self._listener = listener
+        self.listener = listener
         self._make = make
         if listener.joined(self):
             self._shaking = spawn(self._shake(caller, tls), name="handshake")
@@ -138,19 +140,19 @@ class Handshake:
                 self._made,
                 caller,
                 ssl=tls,
-                ssl_handshake_timeout=self._listener.limits.head_seconds,
+                ssl_handshake_timeout=self.listener.limits.head_seconds,
             )
         except OSError:
             pass  # whatever they sent, it was no handshake
         finally:
-            self._listener.left(self)
+            self.listener.left(self)
 
     def _made(self) -> asyncio.Protocol:
         return _Encrypted(self)
 
     def become(self, transport: asyncio.Transport) -> None:
         """It is known now: whoever serves it takes its place."""
-        self._listener.stepped_aside(self)
+        self.listener.stepped_aside(self)
         after = self._make()
         transport.set_protocol(after)
         after.connection_made(transport)

@@ -19,6 +19,7 @@ from proxy.settings import Limits, Spoken
 from proxy.windows import Counts, Side, Windows
 
 if TYPE_CHECKING:
+    from proxy.encryption.peers import Peer
     from proxy.interception.routing import Interception
     from proxy.relay import Exchange
     from proxy.tcp.routing import Tunnels
@@ -37,7 +38,11 @@ class Routing(Protocol):
 class CallerConnection(Protocol):
     """A caller's connection as its listener keeps it."""
 
+    listener: Listener
+    """The listener as this connection sees it."""
     encrypted: bool
+    peer: Peer | None
+    """Who calls, as its certificate says."""
 
     def sweep(self, now: float, draining: bool, /) -> None:
         """Called a few times a second: is something overdue?"""

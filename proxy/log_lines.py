@@ -16,6 +16,7 @@ from proxy.contract.reports import ErrorClass
 from proxy.errors import Refusal
 
 if TYPE_CHECKING:
+    from proxy.encryption.peers import Peer
     from proxy.member import Member
     from proxy.relay import Exchange
 
@@ -77,6 +78,8 @@ class Session(Protocol):
     """Who served it; None when nobody could."""
     name: str
     """The server name of its TLS greeting, if one was read."""
+    peer: Peer | None
+    """Who called, as its certificate says."""
     connect_seconds: float | None
     """Until an endpoint took it, with every attempt before; None when none did."""
 
@@ -97,6 +100,7 @@ class Lines:
         """The line of a request that began at `began` (Unix time) and took `seconds`."""
         request = exchange.request
         member = exchange.member
+        peer = exchange.caller.peer
         host = request.host
         if member is None or host is None:
             return self._encoded(exchange, began, seconds)
@@ -131,7 +135,7 @@ class Lines:
                 request_id,
                 b'","trace_id":"' if at >= 15 else b',"trace_id":"',
                 exchange.trace_id,
-                b'"}\n',
+                b'"}\n' if peer is None else b'"%b}\n' % peer.log_part,
             )
         )
 
@@ -163,7 +167,8 @@ class Lines:
                 upstream_request_attempt_count=session.attempts,
                 requested_server_name=session.name or None,
                 connect_duration=None if connect is None else int(connect * 1000),
-            )
+            ),
+            session.peer,
         )
 
     def _encoded(self, exchange: Exchange, began: float, seconds: float) -> bytes:
@@ -187,7 +192,8 @@ class Lines:
                 user_agent=_text(request.after(USER_AGENT)),
                 x_request_id=_text(request.after(REQUEST_ID)),
                 trace_id=exchange.trace_id.decode("latin-1") or None,
-            )
+            ),
+            exchange.caller.peer,
         )
 
     def _open(self, stamp: int) -> None:
@@ -232,8 +238,9 @@ def _protocol(spoken: str, minor: bool) -> str:
     return PROTOCOLS.get(spoken) or ("HTTP/1.1" if minor else "HTTP/1.0")
 
 
-def _written(line: Line) -> bytes:
-    return _json(line) + b"\n"
+def _written(line: Line, peer: Peer | None = None) -> bytes:
+    """Callers that show no certificate have no field that says so."""
+    return _json(line) + b"\n" if peer is None else _json(line)[:-1] + peer.log_part + b"}\n"
 
 
 def _text(value: bytes | None) -> str | None:

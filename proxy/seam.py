@@ -10,10 +10,13 @@ and nothing above changes.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from proxy.errors import Refusal
 from proxy.http1.heads import Request, Response
+
+if TYPE_CHECKING:
+    from proxy.encryption.peers import Peer
 
 
 class Caller(Protocol):
@@ -29,6 +32,10 @@ class Caller(Protocol):
     @property
     def encrypted(self) -> bool:
         """Is its connection?"""
+
+    @property
+    def peer(self) -> Peer | None:
+        """Who calls, as the certificate of its sidecar says; None where none was shown."""
 
     @property
     def is_full(self) -> bool:

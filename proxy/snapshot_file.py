@@ -53,7 +53,7 @@ def checked(path: Path, raw: bytes) -> Snapshot:
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise InvalidSnapshot(path, [f"It is not a snapshot: {error}."]) from None
     faults = [
-        f"/{kind}: this is no kind of resource; {' and '.join(sorted(KINDS))} are."
+        f"/{kind}: this is no kind of resource; {', '.join(sorted(KINDS))} are."
         for kind in kinds
         if kind not in KINDS
     ]

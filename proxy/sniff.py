@@ -11,6 +11,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
+from proxy.encryption.peers import Peer, encryption_of
 from proxy.sockets import has_unread
 
 if TYPE_CHECKING:
@@ -70,31 +71,34 @@ def ends_as_request(first: bytes) -> bool | None:
 class Greeter(asyncio.Protocol):
     """Holds a connection until its first bytes tell what is spoken on it, then steps aside."""
 
-    __slots__ = ("_buffer", "_listener", "_make", "_transport", "deadline", "encrypted", "is_full")
+    __slots__ = (
+        "_buffer", "_make", "_transport", "deadline", "encrypted", "is_full", "listener", "peer",
+    )  # fmt: skip
 
     def __init__(
         self, listener: Listener, make: Callable[[Listener, str], asyncio.Protocol]
     ) -> None:
-        self._listener = listener
+        self.listener = listener
         self._make = make
         self._buffer = b""
         self.deadline = 0.0
         self.encrypted = False
+        self.peer: Peer | None = None
         self.is_full = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         tls = transport.get_extra_info("ssl_object")
-        self.encrypted = tls is not None
-        self.deadline = monotonic() + self._listener.limits.idle_seconds
-        if not self._listener.joined(self):
+        self.encrypted, self.peer = encryption_of(transport)
+        self.deadline = monotonic() + self.listener.limits.idle_seconds
+        if not self.listener.joined(self):
             self._transport.abort()
         elif tls is not None and tls.selected_alpn_protocol() == "h2":
             self._become("http2")
 
     def data_received(self, data: bytes) -> None:
         if not self._buffer:
-            self.deadline = monotonic() + self._listener.limits.head_seconds
+            self.deadline = monotonic() + self.listener.limits.head_seconds
         self._buffer += data
         protocol = spoken(self._buffer)
         if protocol == "tcp" and ends_as_request(self._buffer):
@@ -103,14 +107,14 @@ class Greeter(asyncio.Protocol):
             self._become(protocol)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self._listener.left(self)
+        self.listener.left(self)
 
     def sweep(self, now: float, draining: bool) -> None:
         """Called a few times a second: is something overdue?"""
         if now >= self.deadline:
             self._transport.abort()
         elif draining and not self._buffer:
-            quiet_since = self.deadline - self._listener.limits.idle_seconds
+            quiet_since = self.deadline - self.listener.limits.idle_seconds
             if now - quiet_since > QUIET_SECONDS and not has_unread(self._transport):
                 self._transport.close()
 
@@ -119,8 +123,8 @@ class Greeter(asyncio.Protocol):
         self._transport.abort()
 
     def _become(self, protocol: str) -> None:
-        after = self._make(self._listener, protocol)
-        self._listener.stepped_aside(self)
+        after = self._make(self.listener, protocol)
+        self.listener.stepped_aside(self)
         self._transport.set_protocol(after)
         after.connection_made(self._transport)
         if self._buffer and not self._transport.is_closing():

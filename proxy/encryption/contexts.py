@@ -14,6 +14,7 @@ from proxy.settings import InvalidSettings, TlsFiles
 
 if TYPE_CHECKING:
     from proxy.encryption.identity import Identity
+    from proxy.encryption.peers import Peer
 
 ALPN = {"http1": ["http/1.1"], "http2": ["h2"], "auto": ["h2", "http/1.1"]}
 """What is offered in the handshake; protocols that have no name there offer nothing."""
@@ -24,6 +25,14 @@ class Session(ssl.SSLObject):
 
     The event loop asks for that dict; who wants to know the peer takes the binary form.
     """
+
+    peer: Peer | None = None
+    """Who is at the other end, once that is known."""
+
+    def uris(self) -> list[str]:
+        """The URIs among the names of the verified certificate."""
+        read: Any = super().getpeercert(False) or {}
+        return [name for kind, name in read.get("subjectAltName", ()) if kind == "URI"]
 
     def getpeercert(self, binary_form: bool = False) -> Any:
         """The verified certificate in DER; an empty dict when the binary form is not asked for."""

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import cast
 
 from proxy.appetite import Appetite, taken_by
+from proxy.encryption.peers import Peer, encryption_of
 from proxy.ends import reset
 from proxy.errors import BadMessage, Refusal, malformed
 from proxy.http1.bodies import Reader, chunk, last_chunk, reader_of
@@ -51,8 +52,8 @@ class Downstream(asyncio.Protocol):
 
     __slots__ = (
         "_appetite", "_blank", "_body", "_buffer", "_chunked", "_exchange", "_held", "_keep_alive",
-        "_listener", "_phase", "_request", "_searched", "_trusted", "deadline", "encrypted",
-        "is_full", "transport",
+        "_phase", "_request", "_searched", "_trusted", "deadline", "encrypted", "is_full",
+        "listener", "peer", "transport",
     )  # fmt: skip
 
     protocol = "http1"
@@ -60,7 +61,7 @@ class Downstream(asyncio.Protocol):
     _request: Request
 
     def __init__(self, listener: Listener) -> None:
-        self._listener = listener
+        self.listener = listener
         self._phase = READING_HEAD
         self._buffer = b""
         self._searched = 0
@@ -80,6 +81,7 @@ class Downstream(asyncio.Protocol):
         self.deadline = 0.0
         """When this has waited long enough for what it waits for; on the monotonic clock."""
         self.encrypted = False
+        self.peer: Peer | None = None
         self.is_full = False
         """Does the caller read slower than it is written to?"""
 
@@ -87,10 +89,10 @@ class Downstream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.encrypted = transport.get_extra_info("ssl_object") is not None
-        self._trusted = self.encrypted and self._listener.side == "in"
-        self.deadline = monotonic() + self._listener.limits.idle_seconds
-        if not self._listener.joined(self):
+        self.encrypted, self.peer = encryption_of(transport)
+        self._trusted = self.encrypted and self.listener.side == "in"
+        self.deadline = monotonic() + self.listener.limits.idle_seconds
+        if not self.listener.joined(self):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -112,7 +114,7 @@ class Downstream(asyncio.Protocol):
         return not self.encrypted
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self._listener.left(self)
+        self.listener.left(self)
         self._phase = LINGERING
         self._buffer = b""  # what waits in it is begun for nobody
         exchange, self._exchange = self._exchange, None
@@ -129,7 +131,7 @@ class Downstream(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.caller_full(False)
         else:
-            self.deadline = max(self.deadline, monotonic() + self._listener.limits.idle_seconds)
+            self.deadline = max(self.deadline, monotonic() + self.listener.limits.idle_seconds)
             self._next()
 
     # requests
@@ -160,12 +162,12 @@ class Downstream(asyncio.Protocol):
         self._request = request
         if request.length:
             self._body = reader_of(request.length)
-        exchange = self._exchange = Exchange(self._listener, self, request, monotonic())
+        exchange = self._exchange = Exchange(self.listener, self, request, monotonic())
         exchange.begin()
 
     def _head_incomplete(self, data: bytes) -> None:
         if data and not self._searched:
-            self.deadline = monotonic() + self._listener.limits.head_seconds
+            self.deadline = monotonic() + self.listener.limits.head_seconds
         if len(data) > HEAD_LIMIT:
             raise BadMessage(f"The head is longer than {HEAD_LIMIT} bytes.", 431)
         if bare_line_end(data, self._searched):
@@ -226,7 +228,7 @@ class Downstream(asyncio.Protocol):
         self._chunked = False
         request = self._request
         said = request.keep_alive if request.connection else request.minor
-        ends = self._listener.draining and not self._buffer  # its next request is here already
+        ends = self.listener.draining and not self._buffer  # its next request is here already
         keep = self._keep_alive = said and self._body is None and not ends
         if keep and length >= 0 and request.minor and not response.mesh_flag:
             head = response.plain or plain_bytes(response)
@@ -238,7 +240,7 @@ class Downstream(asyncio.Protocol):
             self._begin_tunnel()
             return
         framing = self._framing(response, length)
-        if response.mesh_flag and self._listener.side == "out":
+        if response.mesh_flag and self.listener.side == "out":
             framing += b"x-mesh-flag: %b\r\n" % response.mesh_flag
         head = response_bytes(response, framing + self._connection_line())
         if self._chunked:
@@ -263,7 +265,7 @@ class Downstream(asyncio.Protocol):
     def refuse(self, refusal: Refusal) -> None:
         """A whole answer made here. What was sent of a body is not waited for."""
         request = self._request
-        self._keep_alive = request.keep_alive and not request.length and not self._listener.draining
+        self._keep_alive = request.keep_alive and not request.length and not self.listener.draining
         line = self._connection_line()
         self.transport.write(refusal_bytes(refusal, line, request.method == b"HEAD"))
 
@@ -295,7 +297,7 @@ class Downstream(asyncio.Protocol):
         unread = self._body is not None or self._buffer != b""
         if exchange is not None and exchange.status == SWITCHING:
             unread = False  # a tunnel has no end of its own
-            self.deadline = monotonic() + self._listener.limits.idle_seconds
+            self.deadline = monotonic() + self.listener.limits.idle_seconds
         self._body = None
         if self._phase == LINGERING:
             return
@@ -307,7 +309,7 @@ class Downstream(asyncio.Protocol):
                 self.transport.close()
             return
         self._phase = READING_HEAD
-        self.deadline = monotonic() + self._listener.limits.idle_seconds
+        self.deadline = monotonic() + self.listener.limits.idle_seconds
         self._release(_HELD_BY_UPSTREAM)
         if self._buffer and not self.is_full:
             asyncio.get_running_loop().call_soon(self._next)
@@ -325,7 +327,7 @@ class Downstream(asyncio.Protocol):
 
     def _refuse(self, error: BadMessage) -> None:
         refusal = malformed(error)
-        self._listener.refused_unread(refusal)
+        self.listener.refused_unread(refusal)
         self.transport.write(refusal_bytes(refusal, CLOSE))
         self._linger()
 
@@ -335,7 +337,7 @@ class Downstream(asyncio.Protocol):
         self._phase = LINGERING
         self._buffer = b""
         self._release(_HELD_BY_BUFFER | _HELD_BY_UPSTREAM)
-        self.deadline = monotonic() + self._listener.limits.linger_seconds
+        self.deadline = monotonic() + self.listener.limits.linger_seconds
         if self.transport.can_write_eof() and not self.transport.is_closing():
             self.transport.write_eof()
 
@@ -358,7 +360,7 @@ class Downstream(asyncio.Protocol):
             return
         if now < self.deadline:
             idle = self._phase == READING_HEAD and not self._buffer
-            quiet_since = self.deadline - self._listener.limits.idle_seconds
+            quiet_since = self.deadline - self.listener.limits.idle_seconds
             is_quiet = draining and idle and now - quiet_since > QUIET_SECONDS
             if is_quiet and not has_unread(self.transport):
                 self.transport.close()
@@ -376,7 +378,7 @@ class Downstream(asyncio.Protocol):
         if exchange is not None and exchange.status in (0, SWITCHING):
             self._appetite = None
             return False
-        patience = exchange.patience if exchange else self._listener.limits.idle_seconds
+        patience = exchange.patience if exchange else self.listener.limits.idle_seconds
         if not self.is_full and not self.transport.get_write_buffer_size():
             self._appetite = None
         elif appetite is None:

@@ -17,6 +17,7 @@ from proxy.relay import Exchange
 
 if TYPE_CHECKING:
     from proxy.appetite import Appetite
+    from proxy.encryption.peers import Peer
     from proxy.http2.downstream import Downstream
 
 _NO_LENGTH = frozenset({204, 304})
@@ -42,6 +43,11 @@ class CallerStream(Stream):
         self.deadline = 0.0
         self.reset_code = ErrorCodes.NO_ERROR
         """Why the stream is reset if it is answered before all of its request came."""
+
+    @property
+    def peer(self) -> Peer | None:
+        """Who calls, as its certificate says."""
+        return self.connection.peer
 
     @property
     def is_full(self) -> bool:

@@ -10,6 +10,7 @@ from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, PingAckReceived, RequestReceived, StreamReset
 
 from proxy.appetite import Appetite, taken_by
+from proxy.encryption.peers import Peer, encryption_of
 from proxy.errors import BadMessage, Refusal, malformed
 from proxy.http2.caller import CallerStream, refused_fields
 from proxy.http2.fields import request_of
@@ -31,6 +32,7 @@ class Downstream(Session[CallerStream]):
         super().__init__(server=True)
         self.listener = listener
         self.encrypted = False
+        self.peer: Peer | None = None
         self._trusted = False
         """Is the caller a sidecar, whose identity was checked?"""
         self.deadline = 0.0
@@ -50,7 +52,7 @@ class Downstream(Session[CallerStream]):
     # what the transport says
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.encrypted = transport.get_extra_info("ssl_object") is not None
+        self.encrypted, self.peer = encryption_of(transport)
         self._trusted = self.encrypted and self.listener.side == "in"
         self.deadline = monotonic() + self.listener.limits.idle_seconds
         super().connection_made(transport)

@@ -8,6 +8,7 @@ from proxy.errors import Refusal
 from proxy.rpc.frames import REQUEST, Frame
 
 if TYPE_CHECKING:
+    from proxy.encryption.peers import Peer
     from proxy.http1.heads import Response
     from proxy.relay import Exchange
     from proxy.rpc.downstream import Downstream
@@ -37,6 +38,11 @@ class Call:
     def encrypted(self) -> bool:
         """Is its connection?"""
         return self._connection.encrypted
+
+    @property
+    def peer(self) -> Peer | None:
+        """Who calls, as its certificate says."""
+        return self._connection.peer
 
     @property
     def is_full(self) -> bool:

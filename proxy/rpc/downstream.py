@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from proxy.appetite import Appetite, taken_by
+from proxy.encryption.peers import Peer, encryption_of
 from proxy.errors import BadMessage, malformed
 from proxy.relay import Exchange
 from proxy.rpc.call import Call
@@ -42,7 +43,7 @@ class Downstream(Outlet, asyncio.Protocol):
     __slots__ = (
         "_appetite", "_broken", "_calls", "_deadline", "_frame_since", "_heard", "_holds_up_since",
         "_is_full", "_left_at", "_paused", "_reader", "_reading", "_reserved", "_slow_upstreams",
-        "_trusted", "codec", "encrypted", "listener",
+        "_trusted", "codec", "encrypted", "listener", "peer",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, codec: Codec) -> None:
@@ -50,6 +51,7 @@ class Downstream(Outlet, asyncio.Protocol):
         self.listener = listener
         self.codec = codec
         self.encrypted = False
+        self.peer: Peer | None = None
         self._appetite: Appetite | None = None
         """Of a caller that was full when the tick last looked, and has not caught up since."""
         self._broken = False
@@ -77,7 +79,7 @@ class Downstream(Outlet, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.encrypted = transport.get_extra_info("ssl_object") is not None
+        self.encrypted, self.peer = encryption_of(transport)
         self._trusted = self.encrypted and self.listener.side == "in"
         self._deadline = monotonic() + self.listener.limits.idle_seconds
         if not self.listener.joined(self):

@@ -10,6 +10,7 @@ from proxy.tcp.dialling import INTERFACE
 if TYPE_CHECKING:
     from proxy.contract.reports import ErrorClass
     from proxy.current import Choice, Member
+    from proxy.encryption.peers import Peer
     from proxy.limiting.admission import Meter
     from proxy.listener import Listener
     from proxy.windows import Counts
@@ -22,7 +23,7 @@ class Ledger:
 
     __slots__ = (
         "_began", "_counted", "_listener", "_meter", "_open", "attempts", "bytes_in", "bytes_out",
-        "caller_encrypted", "choice", "connect_seconds", "error", "flag", "member", "name",
+        "caller_encrypted", "choice", "connect_seconds", "error", "flag", "member", "name", "peer",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, now: float) -> None:
@@ -37,6 +38,7 @@ class Ledger:
         self._open = True
         self.bytes_in = self.bytes_out = 0
         self.caller_encrypted = False
+        self.peer: Peer | None = None
         self.choice: Choice | None = None
         self.name = ""
         """The server name of a TLS greeting."""

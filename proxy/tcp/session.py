@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from proxy.aio import spawn
+from proxy.encryption.peers import Peer, encryption_of
 from proxy.ends import ask_after_peer, hold, reset
 from proxy.errors import Refusal
 from proxy.pools import reason_of
@@ -34,14 +35,15 @@ class Session(asyncio.Protocol):
 
     __slots__ = (
         "_attempt", "_dialling", "_far", "_far_error", "_far_full", "_far_gone", "_far_over",
-        "_first", "_ledger", "_listener", "_near_gone", "_near_over", "_silence", "_tunnels",
-        "_waits", "bytes_in", "bytes_out", "encrypted", "is_full", "near", "sink",
+        "_first", "_ledger", "_near_gone", "_near_over", "_silence", "_tunnels",
+        "_waits", "bytes_in", "bytes_out", "encrypted", "is_full", "listener", "near", "peer",
+        "sink",
     )  # fmt: skip
 
     near: asyncio.Transport
 
     def __init__(self, listener: Listener, tunnels: Tunnels, waits: bool = True) -> None:
-        self._listener = listener
+        self.listener = listener
         self._tunnels = tunnels
         self._waits = waits and tunnels.by_name
         """Is a name waited for before anything is dialled?"""
@@ -63,15 +65,16 @@ class Session(asyncio.Protocol):
         self._silence = Silence(monotonic() + listener.limits.head_seconds)
         self.bytes_in = self.bytes_out = 0
         self.encrypted = False
+        self.peer: Peer | None = None
         self.is_full = False
 
     # the caller's connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.near = cast("asyncio.Transport", transport)
-        self.encrypted = transport.get_extra_info("ssl_object") is not None
-        self._ledger.caller_encrypted = self.encrypted
-        if not self._listener.joined(self):
+        self.encrypted, self.peer = encryption_of(transport)
+        self._ledger.caller_encrypted, self._ledger.peer = self.encrypted, self.peer
+        if not self.listener.joined(self):
             self._near_gone = True
             self.near.abort()
             return
@@ -141,7 +144,7 @@ class Session(asyncio.Protocol):
         if choice is None:
             return
         try:
-            attempt = await dialled(self._listener, choice, lambda: Far(self), self._ledger.tried)
+            attempt = await dialled(self.listener, choice, lambda: Far(self), self._ledger.tried)
         except Refusal as refusal:
             self._dialling = None
             self.refuse(refusal)
@@ -235,7 +238,7 @@ class Session(asyncio.Protocol):
     def refuse(self, refusal: Refusal) -> None:
         """It may not be, or not go on: whoever is there sees a reset."""
         self._ledger.end(refusal.flag, refusal.error)
-        self._listener.refused(refusal.flag)
+        self.listener.refused(refusal.flag)
         self._cut()
 
     def abort(self) -> None:
@@ -263,7 +266,7 @@ class Session(asyncio.Protocol):
                 if not self.bytes_out and self._ledger.error is None:
                     attempt.answered()
                 attempt.over()
-            self._listener.left(self)
+            self.listener.left(self)
 
     # time
 
@@ -283,7 +286,7 @@ class Session(asyncio.Protocol):
     @property
     def _patience(self) -> float:
         """How long nothing may move; less once one side is gone and the rest is a formality."""
-        limits = self._listener.limits
+        limits = self.listener.limits
         if self._near_gone or self._far_gone or (self._near_over and self._far_over):
             return min(limits.idle_seconds, limits.tunnel_seconds)
         return limits.tunnel_seconds

@@ -8,6 +8,8 @@ import msgspec
 from hypothesis import given, strategies as st
 
 from proxy.assembly import fixed
+from proxy.contract.identity import InstanceIdentity
+from proxy.encryption.peers import Peer
 from proxy.http1.heads import Request, parse_request
 from proxy.log_lines import Line, Lines
 from proxy.relay import Exchange
@@ -19,6 +21,7 @@ _IN_VALUES = [b"\t", *(bytes([byte]) for byte in (*range(0x20, 0x7F), *range(0x8
 VALUE = st.lists(st.sampled_from(_IN_VALUES), max_size=20).map(b"".join)
 PLAIN = st.text("abc-0123456789", max_size=36).map(str.encode)
 HEADER = st.none() | VALUE | PLAIN
+PEER = Peer(InstanceIdentity(trust_domain="m", unit="u", app="front", instance="front-1"), b"")
 
 
 class Caller:
@@ -26,8 +29,9 @@ class Caller:
 
     encrypted = False
 
-    def __init__(self, protocol: str) -> None:
+    def __init__(self, protocol: str, known: bool = False) -> None:
         self.protocol = protocol
+        self.peer = PEER if known else None
 
 
 class Over:
@@ -36,10 +40,12 @@ class Over:
     bytes_in = 3
     error = None
 
-    def __init__(self, request: Request, protocol: str, served: bool, flag: str) -> None:
+    def __init__(
+        self, request: Request, protocol: str, served: bool, flag: str, known: bool = False
+    ) -> None:
         choice = fixed('odd "name"\\', (HostPort("::1", 80),))
         self.request = request
-        self.caller = Caller(protocol)
+        self.caller = Caller(protocol, known)
         self.choice = choice if served or flag else None
         self.member = choice.members[0] if served else None
         self.status = 503 if flag else 200
@@ -64,6 +70,7 @@ def _request(target: bytes, minor: int, headers: dict[bytes, bytes | None]) -> R
     protocol=st.sampled_from(["http1", "http2", "bolt"]),
     served=st.booleans(),
     flag=st.sampled_from(["", "UF"]),
+    known=st.booleans(),
     began=st.floats(1e9, 4e9),
     seconds=st.floats(0, 1e5),
 )
@@ -75,13 +82,14 @@ def test_both_ways_of_writing_a_line_say_the_same(
     protocol: str,
     served: bool,
     flag: str,
+    known: bool,
     began: float,
     seconds: float,
 ) -> None:
     headers = {b"User-Agent": agent, b"X-Request-Id": request_id}
     named = host or None
     request = _request(target, int(named is not None), {b"Host": named, **headers})
-    over = cast("Exchange", Over(request, protocol, served, flag))
+    over = cast("Exchange", Over(request, protocol, served, flag, known))
     lines = Lines('listen "one"')
     written = lines.of_exchange(over, began, seconds)
     again = lines.of_exchange(over, began, seconds)
@@ -90,6 +98,8 @@ def test_both_ways_of_writing_a_line_say_the_same(
     assert written.endswith(b"}\n")
     assert written.count(b"\n") == 1
     assert msgspec.json.decode(written) == msgspec.json.decode(encoded)
+    said = msgspec.json.decode(written).get("downstream_peer_uri_san")
+    assert said == (PEER.who.uri if known else None)
     line = msgspec.json.decode(written, type=Line)
     assert line.path == target.decode("latin-1")
     assert line.user_agent == (None if agent is None else agent.strip().decode("latin-1"))

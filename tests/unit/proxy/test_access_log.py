@@ -9,7 +9,9 @@ import pytest
 
 from proxy.access_log import WAITING_LIMIT, AccessLog
 from proxy.assembly import fixed
+from proxy.contract.identity import InstanceIdentity
 from proxy.contract.reports import ErrorClass
+from proxy.encryption.peers import Peer
 from proxy.errors import Refusal
 from proxy.member import Member
 from proxy.settings import HostPort, InvalidSettings
@@ -28,6 +30,7 @@ class Carried:
     attempts = 2
     name = "db.mesh"
     connect_seconds: float | None = 0.25
+    peer: Peer | None = None
 
     def __init__(self, member: Member | None) -> None:
         self.member = member
@@ -84,3 +87,19 @@ async def test_a_session_has_a_line_with_its_bytes_and_its_time(tmp_path: Path) 
     assert (served["method"], served["response_code"]) == (None, 0)
     assert (served["requested_server_name"], served["connect_duration"]) == ("db.mesh", 250)
     assert nobody["upstream_host"] is None
+
+
+async def test_a_caller_with_a_certificate_is_named_and_nobody_else_is(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = AccessLog(str(path), "inbound")
+    session = Carried(None)
+    log.add_session(session, 0.0)
+    session.peer = Peer(
+        InstanceIdentity(trust_domain="mesh.test", unit="u1", app="front", instance="front-1"), b""
+    )
+    log.add_session(session, 0.0)
+    await log.flush()
+    stranger, known = (json.loads(line) for line in path.read_bytes().splitlines())
+    assert "downstream_peer_uri_san" not in stranger
+    uri = "spiffe://mesh.test/unit/u1/app/front/instance/front-1"
+    assert known == stranger | {"start_time": known["start_time"], "downstream_peer_uri_san": uri}

@@ -74,7 +74,7 @@ def test_faults_are_said_with_their_places() -> None:
 
 
 def test_a_misspelled_kind_is_not_taken_for_an_empty_snapshot() -> None:
-    assert "/services: this is no kind of resource; route and service are." in _faults(
+    assert "/services: this is no kind of resource; inbound, route, service, trust are." in _faults(
         b'{"services":{}}'
     )
 
