@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: demo test test-fast bench bench-peers drill soak shots lint clean lock help venv venv-dev
+.PHONY: demo test test-fast bench bench-peers drill soak shots lint clean lock help venv venv-dev xds
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
 ARGS ?=
@@ -21,6 +21,9 @@ bench: venv-dev ## Figures: start-up, weight click, sidecars, pages, CPU beside 
 bench-peers: venv-dev ## Envoy into .venv (100 MB), to be measured beside by the bench
 	@.ci/venv requirements-bench.lock
 
+xds: ## The secret discovery service for Envoy and others, in .venv-xds of its own
+	@.ci/venv requirements-xds.lock .venv-xds
+
 drill: venv ## One counted scenario with real processes (NAME=weights, NAME=list for all)
 	@$(PY) manage.py drill $(NAME) $(ARGS)
 
@@ -37,13 +40,14 @@ lint: venv-dev ## Style, types and the direction of imports
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
 
 clean: ## Remove the demo's state, caches and .venv
-	rm -rf .venv .meshconsole .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis staticfiles shots
+	rm -rf .venv .venv-xds .meshconsole .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis staticfiles shots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: ## Resolve the dependencies anew into the lock files (needs uv)
 	uv pip compile --generate-hashes --python-version 3.11 --no-emit-index-url pyproject.toml -o requirements.lock
 	uv pip compile --generate-hashes --python-version 3.11 --no-emit-index-url pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	uv pip compile --generate-hashes --python-version 3.11 --no-emit-index-url --group bench -o requirements-bench.lock
+	uv pip compile --generate-hashes --python-version 3.11 --no-emit-index-url --group xds -o requirements-xds.lock
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
