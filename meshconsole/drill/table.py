@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from meshconsole.drill import handover, soak, weights
+from meshconsole.drill import handover, slow, soak, weights
 from meshconsole.drill.stage import Figures, Scale, Stage
 
 Say = Callable[[str], None]
@@ -26,5 +26,6 @@ class Drill(msgspec.Struct, frozen=True, kw_only=True):
 DRILLS: dict[str, Drill] = {
     "weights": Drill(about=weights.ABOUT, scale=weights.SCALE, on_demo=weights.run),
     "handover": Drill(about=handover.ABOUT, scale=handover.SCALE, run=handover.run),
+    "slow": Drill(about=slow.ABOUT, scale=slow.SCALE, run=slow.run),
     "soak": Drill(about=soak.ABOUT, scale=soak.SCALE, run=soak.run),
 }
