@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import DatabaseError
 
-from meshconsole.encryption import services as encryption
+from meshconsole.encryption import issuance
 from meshconsole.healing import services as healing
 from meshconsole.live import services as live
 
@@ -23,7 +23,7 @@ ADVANCE: tuple[Step, ...] = (
 PRUNE: tuple[Step, ...] = (
     ("evidence pruned", lambda now: healing.evidence_prune(now=now)),
     ("events pruned", lambda now: live.events_prune(now)),
-    ("join tokens pruned", lambda now: encryption.join_tokens_prune(now=now)),
+    ("join tokens pruned", lambda now: issuance.join_tokens_prune(now=now)),
 )
 
 

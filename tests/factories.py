@@ -7,6 +7,7 @@ from typing import Any
 from meshconsole.inventory.models import Application, Group, Instance, Unit
 from meshconsole.inventory.states import InstanceState
 from proxy.contract.identity import Node
+from proxy.contract.snapshot import KINDS
 
 
 def an_application(name: str = "order", **fields: Any) -> Application:
@@ -41,6 +42,7 @@ def an_instance(
         "group": a_group(owner, group),
         "address": "127.0.0.1:9001",
         "state": state,
+        "caps": sorted(KINDS),
     }
     return Instance.objects.get_or_create(instance_id=instance_id, defaults=defaults | fields)[0]
 
@@ -53,5 +55,6 @@ def a_node(id: str = "order-1", **fields: Any) -> Node:
         "group": "Group_1",
         "addr": "127.0.0.1:9001",
         "boot_id": "boot-1",
+        "caps": tuple(sorted(KINDS)),
     }
     return Node(id=id, **(given | fields))

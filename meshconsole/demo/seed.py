@@ -12,8 +12,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from meshconsole.demo.mesh import GROUPS, TIERS, UNITS, Place
+from meshconsole.encryption.issuance import join_token_create
 from meshconsole.encryption.keeping import authority_ensure
-from meshconsole.encryption.services import join_token_create
 from meshconsole.inventory.models import Application, Group, Unit
 from meshconsole.steering.models import Route
 from meshconsole.steering.services import split_set

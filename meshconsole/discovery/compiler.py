@@ -14,21 +14,32 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from meshconsole.encryption.blockers import LINK_CAPS
 from proxy.contract.digest import canonical
 from proxy.contract.snapshot import (
+    MESH,
     Balancer,
+    Caller,
+    CallersMode,
     Endpoint,
+    Inbound,
     Locality,
+    Offer,
     Route,
     Rule,
     Service,
     ServiceProtocol,
     Snapshot,
+    TlsMode,
+    Trust,
 )
 
 T = TypeVar("T")
 STABLE = "stable"
-"""The cohort of every sidecar that no rollout has singled out."""
+"""The cohort of every sidecar that nothing singles out."""
+PLAIN = "plain"
+"""The cohort of sidecars that do not know the kinds of encryption, and would refuse them."""
+_OFFERS: dict[TlsMode, Offer] = {"preferred": "offered", "strict": "required"}
 
 
 class InstanceFact(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +51,8 @@ class InstanceFact(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     addr: str
     serving: bool = True
+    links: bool = True
+    """Does it have a sidecar that can speak TLS?"""
 
 
 class ApplicationFact(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +82,28 @@ class RouteFact(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
 
 
+class LinkFact(msgspec.Struct, frozen=True, kw_only=True):
+    """How links to one application are to be; see `Inbound`."""
+
+    app: str
+    mode: TlsMode = "plaintext"
+    instances: dict[str, TlsMode] = {}
+    callers: tuple[Caller, ...] = ()
+    callers_mode: CallersMode = "off"
+
+    def mode_of(self, instance: str) -> TlsMode:
+        """The mode of one instance."""
+        return self.instances.get(instance, self.mode)
+
+
+class TrustFact(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom the mesh trusts; see `Trust`."""
+
+    domain: str
+    roots: tuple[str, ...] = ()
+    issuer: str = ""
+
+
 class MeshFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a compilation may depend on, read at one revision."""
 
@@ -76,6 +111,8 @@ class MeshFacts(msgspec.Struct, frozen=True, kw_only=True):
     applications: tuple[ApplicationFact, ...] = ()
     instances: tuple[InstanceFact, ...] = ()
     routes: tuple[RouteFact, ...] = ()
+    links: tuple[LinkFact, ...] = ()
+    trust: TrustFact | None = None
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +121,8 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     v: int
     services: dict[str, Service]
     routes: dict[str, Route]
+    inbound: dict[str, Inbound]
+    trust: dict[str, Trust]
     variants: tuple[str, ...]
     """Keys of the variants that somebody needs."""
 
@@ -100,13 +139,19 @@ def variant_key(*, app: str, unit: str, cohort: str = STABLE) -> str:
     return f"{app}/{unit}/{cohort}"
 
 
+def cohort_of(caps: Iterable[str]) -> str:
+    """The cohort of a sidecar that says it knows these kinds."""
+    return STABLE if LINK_CAPS.issubset(caps) else PLAIN
+
+
 def compile_revision(facts: MeshFacts) -> Revision:
     """Turn facts into services and routes; nothing is left out because it looks wrong."""
     by_app: dict[str, list[InstanceFact]] = {}
     for instance in facts.instances:
         by_app.setdefault(instance.app, []).append(instance)
+    links = {link.app: link for link in facts.links}
     services = {
-        app.name: _service(app, by_app.get(app.name, ()))
+        app.name: _service(app, by_app.get(app.name, ()), links.get(app.name))
         for app in sorted(facts.applications, key=lambda app: app.name)
     }
     routes = {
@@ -114,16 +159,57 @@ def compile_revision(facts: MeshFacts) -> Revision:
         for route in sorted(facts.routes, key=lambda route: route.app)
         if route.rules
     }
-    keys = {variant_key(app=one.app, unit=one.unit) for one in facts.instances}
+    keys = {
+        variant_key(app=one.app, unit=one.unit, cohort=STABLE if one.links else PLAIN)
+        for one in facts.instances
+    }
     return Revision(
-        v=facts.revision, services=services, routes=routes, variants=tuple(sorted(keys))
+        v=facts.revision,
+        services=services,
+        routes=routes,
+        inbound=_inbound(links, by_app),
+        trust=_trust(facts.trust),
+        variants=tuple(sorted(keys)),
     )
 
 
-def _service(app: ApplicationFact, instances: Iterable[InstanceFact]) -> Service:
+def _inbound(
+    links: dict[str, LinkFact], by_app: dict[str, list[InstanceFact]]
+) -> dict[str, Inbound]:
+    """Of applications whose links are not as they are by default."""
+    found = {}
+    for app, link in sorted(links.items()):
+        here = sorted(one.id for one in by_app.get(app, ()))
+        inbound = Inbound(
+            name=app,
+            mode=link.mode,
+            instances={one: mode for one in here if (mode := link.mode_of(one)) != link.mode},
+            callers=tuple(sorted(set(link.callers), key=lambda one: (one.app, one.unit))),
+            callers_mode=link.callers_mode,
+        )
+        if inbound != Inbound(name=app):
+            found[app] = inbound
+    return found
+
+
+def _trust(trust: TrustFact | None) -> dict[str, Trust]:
+    if trust is None or not trust.roots:
+        return {}
+    return {MESH: Trust(name=MESH, domain=trust.domain, roots=trust.roots, issuer=trust.issuer)}
+
+
+def _offer(instance: InstanceFact, link: LinkFact | None) -> Offer:
+    if link is None or not instance.links:
+        return "off"
+    return _OFFERS.get(link.mode_of(instance.id), "off")
+
+
+def _service(
+    app: ApplicationFact, instances: Iterable[InstanceFact], link: LinkFact | None
+) -> Service:
     ordered = sorted(instances, key=lambda instance: instance.id)
     endpoints = tuple(
-        Endpoint(id=one.id, addr=one.addr, group=one.group, unit=one.unit)
+        Endpoint(id=one.id, addr=one.addr, group=one.group, unit=one.unit, tls=_offer(one, link))
         for one in ordered
         if one.serving
     )
@@ -149,8 +235,11 @@ def _service(app: ApplicationFact, instances: Iterable[InstanceFact]) -> Service
 
 def compile_variants(revision: Revision) -> dict[str, Snapshot]:
     """One snapshot per variant key; variants that are told the same share one object."""
-    whole = _lean(Snapshot(service=revision.services, route=revision.routes))
-    return dict.fromkeys(revision.variants, whole)
+    plain = Snapshot(service=revision.services, route=revision.routes)
+    whole = msgspec.structs.replace(plain, inbound=revision.inbound, trust=revision.trust)
+    lean = {STABLE: _lean(whole)}
+    lean[PLAIN] = lean[STABLE] if whole == plain else _lean(plain)
+    return {key: lean[key.rpartition("/")[2]] for key in revision.variants}
 
 
 def render(snapshot: Snapshot) -> Rendering:

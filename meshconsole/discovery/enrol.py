@@ -21,7 +21,7 @@ from websockets.http11 import Request, Response
 from meshconsole.discovery.desk import Desk
 from meshconsole.discovery.greeting import Refusal, node_check
 from meshconsole.encryption.authority import certificate_der
-from meshconsole.encryption.services import IssuedCertificate, JoinRefused, enrol
+from meshconsole.encryption.issuance import IssuedCertificate, JoinRefused, enrol
 from proxy.contract.codec import InvalidFrame, decode_from_sidecar, encode
 from proxy.contract.session import PROTO, ROOTS_HEADER, Bye, Cert, Join, Refused
 

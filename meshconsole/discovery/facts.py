@@ -8,8 +8,19 @@ from typing import cast
 import msgspec
 
 from meshconsole.core import revision
-from meshconsole.discovery.compiler import ApplicationFact, InstanceFact, MeshFacts, RouteFact
+from meshconsole.discovery.compiler import (
+    STABLE,
+    ApplicationFact,
+    InstanceFact,
+    LinkFact,
+    MeshFacts,
+    RouteFact,
+    TrustFact,
+    cohort_of,
+)
 from meshconsole.discovery.leases import Leased
+from meshconsole.encryption.keeping import trust_bundle
+from meshconsole.encryption.policy import policy_rows
 from meshconsole.inventory.models import Application, Group, Instance, Interface, Source
 from meshconsole.inventory.states import InstanceState
 from meshconsole.steering.models import Route
@@ -48,6 +59,8 @@ def _read(number: int) -> Reading:
         applications=_applications(),
         instances=tuple(_instance(row) for row in instances),
         routes=_routes(),
+        links=_links(),
+        trust=_trust(),
     )
     leased = {
         row.instance_id: Leased(
@@ -67,6 +80,7 @@ def _instance(row: Instance) -> InstanceFact:
         group=row.group.name,
         addr=row.address,
         serving=row.state == InstanceState.SERVING,
+        links=row.source == Source.SIDECAR and cohort_of(row.caps) == STABLE,
     )
 
 
@@ -111,6 +125,26 @@ def _routes() -> tuple[RouteFact, ...]:
         )
         for row in Route.objects.select_related("application")
     )
+
+
+def _links() -> tuple[LinkFact, ...]:
+    return tuple(
+        LinkFact(
+            app=app,
+            mode=policy.mode,
+            instances=policy.instances,
+            callers=policy.callers,
+            callers_mode=policy.callers_mode,
+        )
+        for app, (_, policy) in policy_rows().items()
+    )
+
+
+def _trust() -> TrustFact | None:
+    bundle = trust_bundle()
+    if bundle is None:
+        return None
+    return TrustFact(domain=bundle.domain, roots=bundle.roots, issuer=bundle.issuer)
 
 
 def _names_by_application(rows: Iterable[tuple[int, str]]) -> dict[int, list[str]]:

@@ -31,7 +31,7 @@ from meshconsole.discovery.speech import Speech
 from meshconsole.discovery.streams import Stream
 from meshconsole.discovery.sync import SyncWriter
 from meshconsole.discovery.watch import HeadWatch
-from meshconsole.encryption.services import JoinRefused, renew
+from meshconsole.encryption.issuance import JoinRefused, renew
 from meshconsole.telemetry.links import told_of
 from meshconsole.telemetry.services import WindowStore
 from proxy.aio import spawn

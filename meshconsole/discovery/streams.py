@@ -9,7 +9,7 @@ import msgspec
 from websockets.asyncio.server import ServerConnection
 
 from meshconsole.discovery.bundles import Frame, Shelf
-from meshconsole.discovery.compiler import variant_key
+from meshconsole.discovery.compiler import cohort_of, variant_key
 from meshconsole.discovery.heads import Head
 from meshconsole.discovery.quota import Bucket
 from proxy.contract.identity import InstanceIdentity, Node
@@ -62,7 +62,7 @@ class Stream:
         self.identity = identity
         self.at = 0.0
         """Epoch seconds of the last push or answer."""
-        self.variant = variant_key(app=node.app, unit=node.unit)
+        self.variant = variant_key(app=node.app, unit=node.unit, cohort=cohort_of(node.caps))
         self.active = have.digest if have else None
         self.v = have.v if have else 0
         self.in_flight: InFlight | None = None

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from meshconsole.encryption.services import IssuedCertificate, server_certificate
+from meshconsole.encryption.issuance import IssuedCertificate, server_certificate
 
 
 class Doors:

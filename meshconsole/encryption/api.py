@@ -14,8 +14,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from meshconsole.encryption import selectors
+from meshconsole.encryption.issuance import TOKEN_LIFE_LIMIT_SECONDS, join_token_create
 from meshconsole.encryption.models import Certificate
-from meshconsole.encryption.services import TOKEN_LIFE_LIMIT_SECONDS, join_token_create
 
 
 class JoinTokenRequestSerializer(serializers.Serializer[Any]):

@@ -228,6 +228,13 @@ def root_pin(certificate: x509.Certificate) -> str:
     return hashlib.sha256(_spki(certificate.public_key())).hexdigest()
 
 
+def key_identifier(pem: str) -> str:
+    """SubjectKeyIdentifier of the first certificate in `pem`, in hex: how leaves name an issuer."""
+    certificate = certificate_load(pem)
+    extension = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    return extension.value.digest.hex()
+
+
 def certificate_load(pem: str) -> x509.Certificate:
     """Read one certificate in PEM."""
     return x509.load_pem_x509_certificate(pem.encode())

@@ -6,20 +6,48 @@ import hashlib
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from meshconsole.core import revision
 from meshconsole.encryption import authority
 from meshconsole.encryption.models import Authority
+from meshconsole.encryption.states import IN_FORCE, AuthorityState
 from meshconsole.env import secret_kept
 
 _KEK_LEAST_CHARACTERS = 32
 
 
+class TrustBundle(msgspec.Struct, frozen=True):
+    """Whom the mesh trusts: roots in PEM, newest first, and who signs (key identifier in hex)."""
+
+    domain: str
+    roots: tuple[str, ...]
+    issuer: str
+
+    @property
+    def pem(self) -> str:
+        """Every root, one after the other."""
+        return "".join(self.roots)
+
+
+def trust_bundle() -> TrustBundle | None:
+    """What sidecars are told to trust; None before the first authority."""
+    rows = list(Authority.objects.filter(state__in=IN_FORCE).order_by("-generation"))
+    signing = next((row for row in rows if row.state == AuthorityState.SIGNING), None)
+    if signing is None:
+        return None
+    return TrustBundle(
+        domain=signing.trust_domain,
+        roots=tuple(row.certificate for row in rows),
+        issuer=authority.key_identifier(signing.chain or signing.certificate),
+    )
+
+
 def authority_ensure(now: datetime) -> Authority:
     """The authority that signs; the first one is made when there is none."""
-    current = Authority.objects.filter(retired_at=None).order_by("-generation").first()
-    return current or _made(now)
+    return Authority.objects.filter(state=AuthorityState.SIGNING).first() or _made(now)
 
 
 def _made(now: datetime) -> Authority:
@@ -28,8 +56,10 @@ def _made(now: datetime) -> Authority:
         with transaction.atomic():
             generation = Authority.objects.count() + 1
             root = authority.root_create(trust_domain=domain, generation=generation, now=now)
-            return Authority.objects.create(
+            made = Authority.objects.create(
                 generation=generation,
+                state=AuthorityState.SIGNING,
+                signs_from=now,
                 trust_domain=domain,
                 certificate=root.pem,
                 key_sealed=authority.seal(
@@ -39,8 +69,10 @@ def _made(now: datetime) -> Authority:
                 created_at=now,
                 ends_at=root.certificate.not_valid_after_utc,
             )
+            revision.bump()
+            return made
     except IntegrityError:  # another process made it at the same moment
-        return Authority.objects.filter(retired_at=None).order_by("-generation")[0]
+        return Authority.objects.get(state=AuthorityState.SIGNING)
 
 
 def root_of(row: Authority) -> authority.Root:
@@ -53,7 +85,7 @@ def root_of(row: Authority) -> authority.Root:
 
 def roots_pem() -> str:
     """Every root that the mesh trusts now, newest first, in PEM."""
-    rows = Authority.objects.filter(retired_at=None).order_by("-generation")
+    rows = Authority.objects.filter(state__in=IN_FORCE).order_by("-generation")
     return "".join(rows.values_list("certificate", flat=True))
 
 

@@ -1,4 +1,4 @@
-"""What the mesh trusts and what was signed, for pages and the API."""
+"""What the mesh trusts, what was signed, and how links are to be, for pages and the API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,22 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from meshconsole.encryption.models import Authority, Certificate, JoinToken
+from meshconsole.core.errors import Degraded
+from meshconsole.encryption.blockers import (
+    LINK_CAPS,
+    QUIET_MINUTES,
+    Blocker,
+    PlainCaller,
+    UnableCaller,
+    blockers,
+    unknown,
+)
+from meshconsole.encryption.models import Authority, Certificate, JoinToken, LinkPolicy
+from meshconsole.encryption.policy import Policy, application_row, policy_of
+from meshconsole.inventory.models import Instance, Source
+from meshconsole.telemetry import links, selectors as telemetry
+from meshconsole.telemetry.figures import Edge
+from proxy.contract.snapshot import TlsMode
 
 
 @dataclass(frozen=True)
@@ -44,3 +59,67 @@ def certificate_counts(now: datetime, soon: datetime) -> CertificateCounts:
     valid = set(Certificate.objects.filter(ends_at__gt=now).values_list("uri", flat=True))
     lasting = set(Certificate.objects.filter(ends_at__gt=soon).values_list("uri", flat=True))
     return CertificateCounts(valid=len(valid), ending=len(valid - lasting))
+
+
+def policy_get(application: str) -> tuple[int, Policy]:
+    """Version and policy of one application; version 0 is the default. Raises NotFound."""
+    app = application_row(application)
+    row = LinkPolicy.objects.filter(application=app).first()
+    return (row.version if row else 0), policy_of(row)
+
+
+def modes_of(application: str) -> dict[str, TlsMode]:
+    """The mode of every open instance, by id; one without a sidecar speaks plaintext."""
+    policy = policy_get(application)[1]
+    rows = Instance.objects.open().filter(application__name=application).order_by("instance_id")
+    return {
+        name: policy.mode_of(name) if source == Source.SIDECAR else "plaintext"
+        for name, source in rows.values_list("instance_id", "source")
+    }
+
+
+def strict_blockers(application: str, now: datetime) -> list[Blocker]:
+    """What keeps an application from being strict; nothing is left out because it is not known."""
+    modes = modes_of(application)
+    try:
+        edges = [
+            edge
+            for edge in telemetry.edges(minutes=QUIET_MINUTES, now=now.timestamp())
+            if edge.app == application
+        ]
+        states = {name: told.state for name, told in links.latest(links.read()).items()}
+    except Degraded:
+        return [unknown(application)]
+    return blockers(
+        application,
+        modes,
+        states=states,
+        callers=_plain_callers(edges),
+        unable=_unable({edge.source_app for edge in edges}),
+    )
+
+
+def _plain_callers(edges: list[Edge]) -> list[PlainCaller]:
+    plain: dict[str, int] = {}
+    for edge in edges:
+        if not edge.encrypted:
+            plain[edge.source_app] = plain.get(edge.source_app, 0) + edge.figures.requests
+    return [PlainCaller(app, requests) for app, requests in sorted(plain.items()) if requests]
+
+
+def _unable(apps: set[str]) -> list[UnableCaller]:
+    rows = Instance.objects.open().filter(application__name__in=apps)
+    named = rows.order_by("application__name", "instance_id")
+    return [
+        UnableCaller(
+            app,
+            instance,
+            "it has no sidecar."
+            if source != Source.SIDECAR
+            else "its sidecar is too old; update it.",
+        )
+        for app, instance, source, caps in named.values_list(
+            "application__name", "instance_id", "source", "caps"
+        )
+        if source != Source.SIDECAR or not set(caps) >= LINK_CAPS
+    ]

@@ -1,268 +1,244 @@
-"""Join tokens, first certificates, renewals: every signature is decided and logged here."""
+"""Changing how links are encrypted and who may call: checked, guarded, written down, told."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
-from django.conf import settings
-from django.db import transaction
+import msgspec
+from django.utils import timezone
 
-from meshconsole.audit.services import audit_record
 from meshconsole.core.errors import FieldFault, Invalid
-from meshconsole.encryption import authority
-from meshconsole.encryption.keeping import authority_ensure, root_of, roots_pem
-from meshconsole.encryption.models import Authority, Certificate, JoinToken
-from proxy.contract.identity import InstanceIdentity, InvalidIdentity, Node, check_name
+from meshconsole.encryption.policy import Policy, application_row, policy_change
+from meshconsole.encryption.selectors import modes_of, policy_get, strict_blockers
+from meshconsole.inventory.models import Instance, Source
+from proxy.contract.identity import InvalidIdentity, check_name
+from proxy.contract.snapshot import TLS_MODES, Caller, CallersMode, TlsMode
 
-LEAF_LIFE = timedelta(hours=24)
-TOKEN_LIFE_LIMIT_SECONDS = 600
-TOKENS_KEPT = timedelta(days=7)
-_TOKEN_PREFIX = "mcj_"  # noqa: S105
-_SECRET_BYTES = 32
-
-
-class JoinRefused(ValueError):
-    """Somebody may not have a certificate; `code` is stable, the text says what to do."""
-
-    def __init__(self, code: str, msg: str, token: JoinToken | None = None) -> None:
-        super().__init__(msg)
-        self.code = code
-        self.msg = msg
-        self.token = token
+REASON_LIMIT = 500
+CALLERS_LIMIT = 200
+_CALLERS_MODES = ("off", "observe", "enforce")
 
 
-@dataclass(frozen=True)
-class IssuedCertificate:
-    """A leaf in PEM, every root to trust, and when the leaf ends."""
-
-    chain: str
-    roots: str
-    not_after: datetime
-    uri: str
-
-
-def join_token_create(
-    *,
+def modes_set(
     application: str,
-    unit: str,
+    modes: Mapping[str, TlsMode],
+    *,
     actor: str,
-    now: datetime,
-    instance: str = "",
-    ttl_seconds: int = TOKEN_LIFE_LIMIT_SECONDS,
-) -> str:
-    """A token for one enrolment within `ttl_seconds` (at most 600); shown once, kept as a hash.
+    reason: str,
+    expected_version: int | None = None,
+    force: bool = False,
+    now: datetime | None = None,
+) -> int:
+    """Give open instances of an application modes of their own; the others keep theirs.
 
-    Raises Invalid.
+    Returns the mesh's revision that says so. Strict is refused while something blocks it, unless
+    `force`. Raises Invalid, Conflict (with the state in force) and NotFound.
     """
-    _check_token_request(application, unit, instance, ttl_seconds)
-    secret = secrets.token_urlsafe(_SECRET_BYTES)
-    with transaction.atomic():
-        pin = authority_ensure(now).pin
-        token = JoinToken.objects.create(
-            secret_sha256=_hashed(secret),
-            application=application,
-            unit=unit,
-            instance=instance,
-            created_by=actor[:150],
-            created_at=now,
-            expires_at=now + timedelta(seconds=ttl_seconds),
-        )
-        audit_record(
-            actor=actor,
-            verb="join_token.create",
-            object=f"join-token:{token.pk}",
-            after={
-                "application": application,
-                "unit": unit,
-                "instance": instance,
-                "expires_at": token.expires_at.isoformat(),
-            },
-        )
-    return f"{_TOKEN_PREFIX}{secret}.{pin}"
-
-
-def enrol(*, token: str, csr_pem: str, claimed: Node, now: datetime) -> IssuedCertificate:
-    """Burn the token and issue the first certificate, in one transaction.
-
-    Raises JoinRefused; a refusal of a token that exists is audited, and the token stays as it was.
-    """
-    try:
-        with transaction.atomic():
-            row = _token_for(token, claimed, now)
-            identity = _identity(claimed)
-            key = authority.csr_public_key(csr_pem)
-            used = JoinToken.objects.filter(pk=row.pk, used_at=None)
-            if not used.update(used_at=now, used_by=claimed.id):
-                raise _used(row)
-            issued = _issue(identity, key, Certificate.Purpose.JOIN, now)
-            audit_record(
-                actor=f"sidecar:{claimed.id}",
-                verb="certificate.issue",
-                object=f"instance:{claimed.id}",
-                after={"uri": issued.uri, "join_token": row.pk},
-            )
-            return issued
-    except JoinRefused as refusal:
-        _audit_refusal(refusal, claimed)
-        raise
-    except authority.CsrRefused as refusal:
-        refused = JoinRefused(refusal.code, refusal.msg, _found(token))
-        _audit_refusal(refused, claimed)
-        raise refused from None
-
-
-def join_tokens_prune(*, now: datetime) -> int:
-    """Forget tokens that ended a week ago; until then a late use is told why it is refused."""
-    return JoinToken.objects.filter(expires_at__lt=now - TOKENS_KEPT).delete()[0]
-
-
-def renew(*, identity: InstanceIdentity, csr_pem: str, now: datetime) -> IssuedCertificate:
-    """Issue the next certificate to an identity that its current one has proven.
-
-    Raises JoinRefused.
-    """
-    try:
-        key = authority.csr_public_key(csr_pem)
-    except authority.CsrRefused as refusal:
-        raise JoinRefused(refusal.code, refusal.msg) from None
-    with transaction.atomic():
-        return _issue(identity, key, Certificate.Purpose.RENEWAL, now)
-
-
-def server_certificate(*, hosts: list[str], now: datetime) -> tuple[IssuedCertificate, str]:
-    """A leaf for the discovery daemon itself, and its private key in PEM."""
-    public, private_pem = authority.key_create()
-    with transaction.atomic():
-        row = authority_ensure(now)
-        uri = f"spiffe://{row.trust_domain}/discovery"
-        leaf = _signed(row, public, uri, "discovery", Certificate.Purpose.SERVER, now, hosts)
-        return IssuedCertificate(leaf.pem, roots_pem(), leaf.not_after, uri), private_pem
-
-
-def _issue(
-    identity: InstanceIdentity, key: authority.LeafKey, purpose: Certificate.Purpose, now: datetime
-) -> IssuedCertificate:
-    row = authority_ensure(now)
-    leaf = _signed(row, key, identity.uri, identity.instance, purpose, now, [])
-    return IssuedCertificate(leaf.pem, roots_pem(), leaf.not_after, identity.uri)
-
-
-def _signed(
-    row: Authority,
-    key: authority.LeafKey,
-    uri: str,
-    common_name: str,
-    purpose: Certificate.Purpose,
-    now: datetime,
-    hosts: list[str],
-) -> authority.Leaf:
-    leaf = authority.leaf_issue(
-        root_of(row),
-        key=key,
-        uri=uri,
-        common_name=common_name,
-        now=now,
-        life=LEAF_LIFE,
-        hosts=hosts,
-    )
-    Certificate.objects.create(
-        serial=leaf.serial,
-        authority=row,
-        uri=uri,
-        purpose=purpose,
-        key_sha256=leaf.key_sha256,
-        begins_at=leaf.not_before,
-        ends_at=leaf.not_after,
-        issued_at=now,
-    )
-    return leaf
-
-
-def _check_token_request(application: str, unit: str, instance: str, ttl_seconds: int) -> None:
-    wrong: list[FieldFault] = []
-    for field, name in (("application", application), ("unit", unit), ("instance", instance)):
-        if field == "instance" and not name:
-            continue
-        try:
-            check_name(name)
-        except InvalidIdentity as error:
-            wrong.append(FieldFault(pointer=f"/{field}", detail=str(error)))
-    if not 0 < ttl_seconds <= TOKEN_LIFE_LIMIT_SECONDS:
-        detail = f"A join token lives 1 to {TOKEN_LIFE_LIMIT_SECONDS} seconds."
-        wrong.append(FieldFault(pointer="/ttl_seconds", detail=detail))
-    if wrong:
-        raise Invalid(" ".join(fault["detail"] for fault in wrong), errors=wrong)
-
-
-def _token_for(token: str, claimed: Node, now: datetime) -> JoinToken:
-    row = _found(token)
-    if row is None:
-        raise JoinRefused("token_unknown", "This join token is not known; create a new one.")
-    if row.used_at is not None:
-        raise _used(row)
-    if now >= row.expires_at:
-        raise JoinRefused("token_expired", "This join token has expired; create a new one.", row)
-    if claimed.app != row.application:
-        raise JoinRefused(
-            "token_other_application",
-            f"This join token is for application {row.application!r}; "
-            f"create one for {claimed.app[:63]!r}.",
-            row,
-        )
-    if claimed.unit != row.unit:
-        raise JoinRefused(
-            "token_other_unit",
-            f"This join token is for unit {row.unit!r}; create one for {claimed.unit[:63]!r}.",
-            row,
-        )
-    if row.instance and claimed.id != row.instance:
-        raise JoinRefused(
-            "token_other_instance",
-            f"This join token is for instance {row.instance!r}; "
-            f"create one for {claimed.id[:63]!r}.",
-            row,
-        )
-    return row
-
-
-def _found(token: str) -> JoinToken | None:
-    secret = token.removeprefix(_TOKEN_PREFIX).partition(".")[0]
-    return JoinToken.objects.filter(secret_sha256=_hashed(secret)).first()
-
-
-def _used(row: JoinToken) -> JoinRefused:
-    return JoinRefused(
-        "token_used", "This join token was used already; create one per instance.", row
+    _check([*_mode_faults(modes), *_stranger_faults(application, modes), *_reason_faults(reason)])
+    return _changed(
+        application,
+        lambda policy: msgspec.structs.replace(policy, instances=policy.instances | dict(modes)),
+        verb="modes_set",
+        actor=actor,
+        reason=reason,
+        expected_version=expected_version,
+        guard=None if force else now or timezone.now(),
     )
 
 
-def _identity(claimed: Node) -> InstanceIdentity:
-    try:
-        return InstanceIdentity(
-            trust_domain=settings.MESH_TRUST_DOMAIN,
-            unit=check_name(claimed.unit),
-            app=check_name(claimed.app),
-            instance=check_name(claimed.id),
-        )
-    except InvalidIdentity as error:
-        raise JoinRefused("name", str(error)) from None
+def mode_default_set(
+    application: str,
+    mode: TlsMode,
+    *,
+    actor: str,
+    reason: str,
+    expected_version: int | None = None,
+    force: bool = False,
+    now: datetime | None = None,
+) -> int:
+    """The mode of instances that have none of their own, and so of every new one.
+
+    The same answers, guard and errors as modes_set.
+    """
+    _check([*_mode_faults({"": mode}), *_reason_faults(reason)])
+    return _changed(
+        application,
+        lambda policy: msgspec.structs.replace(policy, mode=mode),
+        verb="mode_default_set",
+        actor=actor,
+        reason=reason,
+        expected_version=expected_version,
+        guard=None if force else now or timezone.now(),
+    )
 
 
-def _audit_refusal(refusal: JoinRefused, claimed: Node) -> None:
-    """Refusals of unknown tokens are only counted: anybody could fill the audit with them."""
-    if refusal.token is None:
+def callers_set(
+    application: str,
+    callers: Iterable[Caller],
+    callers_mode: CallersMode,
+    *,
+    actor: str,
+    reason: str,
+    expected_version: int | None = None,
+) -> int:
+    """Who may call an application, and what happens to others: off, observe, enforce.
+
+    Raises Invalid, Conflict and NotFound.
+    """
+    wanted = _callers(callers)
+    _check([*_caller_faults(wanted, callers_mode), *_reason_faults(reason)])
+    return _changed(
+        application,
+        lambda policy: msgspec.structs.replace(policy, callers=wanted, callers_mode=callers_mode),
+        verb="callers_set",
+        actor=actor,
+        reason=reason,
+        expected_version=expected_version,
+        guard=None,
+    )
+
+
+def policy_set(
+    application: str,
+    policy: Policy,
+    *,
+    actor: str,
+    reason: str,
+    expected_version: int | None = None,
+    force: bool = False,
+    known_only: bool = True,
+    now: datetime | None = None,
+) -> int:
+    """The whole of it at once. A document may come before its instances: `known_only` is False."""
+    wanted = msgspec.structs.replace(policy, callers=_callers(policy.callers))
+    _check(
+        [
+            *_mode_faults({"": wanted.mode, **wanted.instances}),
+            *(_stranger_faults(application, wanted.instances) if known_only else ()),
+            *_caller_faults(wanted.callers, wanted.callers_mode),
+            *_reason_faults(reason),
+        ]
+    )
+    return _changed(
+        application,
+        lambda _: wanted,
+        verb="encryption_set",
+        actor=actor,
+        reason=reason,
+        expected_version=expected_version,
+        guard=None if force else now or timezone.now(),
+    )
+
+
+def _changed(
+    application: str,
+    change: Callable[[Policy], Policy],
+    *,
+    verb: str,
+    actor: str,
+    reason: str,
+    expected_version: int | None,
+    guard: datetime | None,
+) -> int:
+    """The check of strict is made first: what it reads is not to be read under a lock."""
+    if guard is not None:
+        _guard_strict(application, change, guard)
+    return policy_change(
+        application,
+        change,
+        verb=verb,
+        actor=actor,
+        reason=reason,
+        expected_version=expected_version,
+    )
+
+
+def _guard_strict(application: str, change: Callable[[Policy], Policy], now: datetime) -> None:
+    before = policy_get(application)[1]
+    after = change(before)
+    was = modes_of(application)
+    becomes = [name for name in was if after.mode_of(name) == "strict" and was[name] != "strict"]
+    if not becomes and (after.mode != "strict" or before.mode == "strict"):
         return
-    audit_record(
-        actor=f"sidecar:{claimed.id[:63]}",
-        verb="certificate.refuse",
-        object=f"join-token:{refusal.token.pk}",
-        after={"code": refusal.code, "application": claimed.app[:63], "unit": claimed.unit[:63]},
-        reason=refusal.msg,
-    )
+    blockers = strict_blockers(application, now)
+    if blockers:
+        raise Invalid(
+            f"{application} cannot be strict yet: {blockers[0].sentence}",
+            code="strict_blocked",
+            errors=[FieldFault(pointer="/mode", detail=one.sentence) for one in blockers],
+        )
 
 
-def _hashed(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+def _check(faults: Sequence[FieldFault]) -> None:
+    if faults:
+        raise Invalid(" ".join(fault["detail"] for fault in faults[:3]), errors=faults)
+
+
+def _mode_faults(modes: Mapping[str, Any]) -> list[FieldFault]:
+    return [
+        FieldFault(
+            pointer=f"/instances/{name}" if name else "/mode",
+            detail=f"{str(mode)[:40]!r} is no mode: use {', '.join(TLS_MODES)}.",
+        )
+        for name, mode in modes.items()
+        if mode not in TLS_MODES
+    ]
+
+
+def _stranger_faults(application: str, modes: Mapping[str, Any]) -> list[FieldFault]:
+    app = application_row(application)
+    rows = Instance.objects.open().filter(application=app, instance_id__in=modes)
+    sources = dict(rows.values_list("instance_id", "source"))
+    return [
+        FieldFault(
+            pointer=f"/instances/{name}",
+            detail=f"{application} has no instance {name[:63]!r} just now."
+            if name not in sources
+            else f"{name} has no sidecar, so it speaks plaintext.",
+        )
+        for name in modes
+        if sources.get(name) != Source.SIDECAR
+    ]
+
+
+def _callers(callers: Iterable[Caller]) -> tuple[Caller, ...]:
+    """Each once, in one order."""
+    return tuple(sorted(set(callers), key=lambda one: (one.app, one.unit)))
+
+
+def _caller_faults(callers: Sequence[Caller], callers_mode: str) -> list[FieldFault]:
+    faults = [
+        FieldFault(pointer=f"/callers/{at}/{part}", detail=detail)
+        for at, one in enumerate(callers)
+        for part, name in (("app", one.app), ("unit", one.unit))
+        if (detail := _name_fault(name))
+    ]
+    if len(callers) > CALLERS_LIMIT:
+        detail = f"A list names at most {CALLERS_LIMIT} callers; name units instead."
+        faults.append(FieldFault(pointer="/callers", detail=detail))
+    if callers_mode not in _CALLERS_MODES:
+        detail = f"{callers_mode[:40]!r} is none of {', '.join(_CALLERS_MODES)}."
+        faults.append(FieldFault(pointer="/callers_mode", detail=detail))
+    if callers_mode == "enforce" and not callers:
+        detail = "Nobody is on the list, so enforcing it would refuse everybody: name who may call."
+        faults.append(FieldFault(pointer="/callers", detail=detail))
+    return faults
+
+
+def _name_fault(name: str) -> str:
+    if not name:
+        return ""
+    try:
+        check_name(name)
+    except InvalidIdentity as error:
+        return str(error)
+    return ""
+
+
+def _reason_faults(reason: str) -> list[FieldFault]:
+    if len(reason) <= REASON_LIMIT:
+        return []
+    detail = f"A reason has at most {REASON_LIMIT} characters."
+    return [FieldFault(pointer="/reason", detail=detail)]

@@ -15,7 +15,7 @@ from meshconsole.inventory.models import Application, Group, Instance, Interface
 from meshconsole.inventory.states import TRANSITIONS, InstanceEvent, InstanceState
 from proxy.contract.identity import Node
 
-SEEN_BY_CALLERS = frozenset({"application_id", "unit_id", "group_id", "address", "state"})
+SEEN_BY_CALLERS = frozenset({"application_id", "unit_id", "group_id", "address", "caps", "state"})
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ def fill(instances: int, applications: int, password: str) -> None:
     from meshconsole.inventory.services import instances_register
     from meshconsole.steering.services import split_set
     from proxy.contract.identity import Node
+    from proxy.contract.snapshot import KINDS
 
     call_command("migrate", verbosity=0)
     user = User.objects.create_user("bench", password=password)
@@ -35,6 +36,7 @@ def fill(instances: int, applications: int, password: str) -> None:
             addr=f"10.0.{number // 250}.{number % 250 + 1}:9001",
             boot_id="bench",
             version="bench",
+            caps=tuple(sorted(KINDS)),
             interfaces=("GET /a", "POST /b/{id}", "GET /c/{id}"),
         )
         for number in range(instances)

@@ -34,6 +34,7 @@ from proxy.aio import spawn
 from proxy.contract.codec import encode
 from proxy.contract.identity import InstanceIdentity, Node
 from proxy.contract.session import CHANNEL, FRAME_LIMIT_BYTES, PROTO, Ack, Have, Hello
+from proxy.contract.snapshot import KINDS
 
 APPLICATIONS = 50
 UNITS = ("unit1", "unit2")
@@ -96,6 +97,7 @@ class Generator:
             addr=f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}:8080",
             boot_id=f"boot-{number}",
             version="bench",
+            caps=tuple(sorted(KINDS)),
             interfaces=tuple(name.format(app=app, id="{id}") for name in INTERFACES),
         )
         connection = await connect(

@@ -14,7 +14,7 @@ from django.db import close_old_connections
 
 from meshconsole.core import redis
 from meshconsole.discovery import daemon
-from meshconsole.encryption.services import join_token_create
+from meshconsole.encryption.issuance import join_token_create
 from meshconsole.inventory.models import Application
 from meshconsole.inventory.services import group_add
 from meshconsole.steering.services import split_set

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from rest_framework.test import APIClient
 
+from meshconsole.encryption.issuance import enrol
 from meshconsole.encryption.models import JoinToken
-from meshconsole.encryption.services import enrol
 from tests.factories import a_node
 from tests.harness.requests import PrivateKey, a_csr
 

@@ -1,182 +1,155 @@
-"""A token is good once, soon, and for the sidecar it was made for."""
+"""A change of how links are encrypted is checked, guarded, and written down once with its parts."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from django.core.management import call_command
 
 from meshconsole.audit.models import AuditEntry
-from meshconsole.core.errors import Invalid
-from meshconsole.encryption import authority
-from meshconsole.encryption.keeping import authority_ensure
-from meshconsole.encryption.models import Authority, Certificate, JoinToken
-from meshconsole.encryption.services import (
-    IssuedCertificate,
-    JoinRefused,
-    enrol,
-    join_token_create,
-    renew,
-    server_certificate,
-)
-from proxy.contract.identity import InstanceIdentity, Node
-from tests.factories import a_node
-from tests.harness.requests import a_csr
+from meshconsole.core import revision
+from meshconsole.core.errors import Conflict, Invalid, NotFound
+from meshconsole.encryption.policy import Policy
+from meshconsole.encryption.selectors import modes_of, policy_get, strict_blockers
+from meshconsole.encryption.services import callers_set, mode_default_set, modes_set, policy_set
+from meshconsole.inventory.models import Source
+from meshconsole.inventory.states import InstanceState
+from meshconsole.live.models import LiveEvent
+from proxy.contract.snapshot import Caller
+from tests.factories import an_application, an_instance
 
 pytestmark = pytest.mark.django_db
-NOW = datetime.now(UTC)
+BY: dict[str, Any] = {"actor": "ann", "reason": "the plan of Monday"}
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def a_token(**fields: object) -> str:
-    given = {"application": "order", "unit": "unit1", "actor": "admin", "now": NOW} | fields
-    return join_token_create(**given)  # type: ignore[arg-type]
+@pytest.fixture(autouse=True)
+def _order() -> None:
+    an_instance("order-1")
+    an_instance("order-2")
+    an_instance("order-old", source=Source.IMPORT)
+    an_instance("order-gone", state=InstanceState.GONE)
 
 
-def csr() -> str:
-    return a_csr(ec.generate_private_key(ec.SECP256R1()))
+def test_an_application_nobody_decided_on_is_plaintext_and_open() -> None:
+    assert policy_get("order") == (0, Policy())
+    assert modes_of("order") == dict.fromkeys(("order-1", "order-2", "order-old"), "plaintext")
 
 
-def joined(
-    token: str, node: Node | None = None, *, pem: str = "", now: datetime = NOW
-) -> IssuedCertificate:
-    return enrol(token=token, csr_pem=pem or csr(), claimed=node or a_node(), now=now)
+def test_a_change_has_its_version_audit_revision_and_event() -> None:
+    before = revision.current()
+    number = modes_set("order", {"order-1": "permissive"}, **BY)
+    assert number == revision.current() == before + 1
+    assert policy_get("order") == (1, Policy(instances={"order-1": "permissive"}))
+    entry = AuditEntry.objects.order_by("-sequence")[0]
+    assert (entry.verb, entry.object, entry.actor) == ("modes_set", "encryption:order", "ann")
+    assert entry.reason == "the plan of Monday"
+    assert entry.before is None
+    assert entry.after is not None
+    assert entry.after["instances"] == {"order-1": "permissive"}
+    event = LiveEvent.objects.latest("id")
+    assert (event.topic, event.kind, event.ref) == ("encryption", "changed", "order")
+    assert event.data == {"version": 1, "revision": number}
 
 
-def refused(token: str, node: Node | None = None, *, pem: str = "", now: datetime = NOW) -> str:
-    with pytest.raises(JoinRefused) as refusal:
-        joined(token, node, pem=pem, now=now)
-    assert refusal.value.msg.endswith(".")
-    return refusal.value.code
+def test_the_same_again_changes_nothing() -> None:
+    number = mode_default_set("order", "preferred", **BY)
+    audited = AuditEntry.objects.count()
+    assert mode_default_set("order", "preferred", **BY) == number
+    assert (AuditEntry.objects.count(), policy_get("order")[0]) == (audited, 1)
 
 
-def test_a_token_brings_one_certificate_for_the_identity_that_the_server_built() -> None:
-    issued = joined(a_token())
-    assert issued.uri == "spiffe://mesh.local/unit/unit1/app/order/instance/order-1"
-    assert issued.not_after - NOW.replace(microsecond=0) == timedelta(hours=24)
-    row = Certificate.objects.get()
-    assert (row.uri, row.purpose) == (issued.uri, "join")
-    assert issued.roots == Authority.objects.get().certificate
+def test_an_instance_keeps_its_own_mode_when_the_default_moves() -> None:
+    modes_set("order", {"order-1": "permissive"}, **BY)
+    mode_default_set("order", "preferred", **BY)
+    assert modes_of("order") == {
+        "order-1": "permissive",
+        "order-2": "preferred",
+        "order-old": "plaintext",
+    }
 
 
-def test_a_token_carries_the_pin_of_the_root() -> None:
-    token = a_token()
-    assert token.startswith("mcj_")
-    root = authority.certificate_load(Authority.objects.get().certificate)
-    assert token.split(".")[1] == authority.root_pin(root)
+def test_a_later_wave_leaves_the_earlier_ones_as_they_are() -> None:
+    modes_set("order", {"order-1": "permissive"}, **BY)
+    modes_set("order", {"order-2": "permissive"}, **BY)
+    modes_set("order", {"order-1": "preferred"}, **BY)
+    assert policy_get("order")[1].instances == {"order-1": "preferred", "order-2": "permissive"}
 
 
-def test_only_the_hash_of_a_token_is_kept() -> None:
-    secret = a_token().removeprefix("mcj_").split(".")[0]
-    row = JoinToken.objects.get()
-    assert secret not in repr(vars(row))
-    assert all(secret not in repr(vars(entry)) for entry in AuditEntry.objects.all())
+def test_a_stale_change_is_refused_with_what_is_in_force() -> None:
+    mode_default_set("order", "permissive", expected_version=0, **BY)
+    with pytest.raises(Conflict) as caught:
+        mode_default_set("order", "preferred", expected_version=0, **BY)
+    assert caught.value.code == "encryption_changed"
+    assert caught.value.current_state["version"] == 1
+    assert caught.value.current_state["mode"] == "permissive"
 
 
-def test_a_token_is_good_once() -> None:
-    token = a_token()
-    joined(token)
-    assert refused(token) == "token_used"
-    assert Certificate.objects.count() == 1
-
-
-def test_a_token_ends() -> None:
-    token = a_token(ttl_seconds=60)
-    assert refused(token, now=NOW + timedelta(seconds=60)) == "token_expired"
-    joined(token, now=NOW + timedelta(seconds=59))
-
-
-@pytest.mark.parametrize(
-    ("claim", "code"),
-    [
-        ({"app": "stock"}, "token_other_application"),
-        ({"unit": "unit2"}, "token_other_unit"),
-        ({"id": "order-2"}, "token_other_instance"),
-    ],
-)
-def test_a_token_is_for_one_sidecar(claim: dict[str, str], code: str) -> None:
-    token = a_token(instance="order-1")
-    node = a_node(**({"id": "order-1"} | claim))
-    assert refused(token, node) == code
-    entry = AuditEntry.objects.get(verb="certificate.refuse")
-    assert (entry.after or {})["code"] == code
-    joined(token)
-
-
-def test_an_unknown_token_is_refused_and_fills_no_audit() -> None:
-    authority_ensure(NOW)
-    before = AuditEntry.objects.count()
-    for token in ("", "mcj_", "mcj_x.y", "\0", "é" * 100, "mcj_" + "a" * 10_000):
-        assert refused(token) == "token_unknown"
-    assert AuditEntry.objects.count() == before
-
-
-def test_a_bad_request_does_not_burn_the_token() -> None:
-    token = a_token()
-    weak = a_csr(rsa.generate_private_key(65537, 1024))  # noqa: S505
-    assert refused(token, pem=weak) == "csr_key"
-    assert refused(token, pem="nonsense") == "csr_malformed"
-    assert Certificate.objects.count() == 0
-    joined(token)
-
-
-def test_a_name_that_would_break_the_identity_is_refused() -> None:
-    token = a_token()
-    for name in ("a/b", "../x", "order 1", "x" * 64, "", "a\0"):
-        assert refused(token, a_node(id=name)) == "name"
-
-
-def test_joining_is_written_down_with_the_token() -> None:
-    joined(a_token())
-    verbs = list(AuditEntry.objects.values_list("verb", flat=True))
-    assert verbs.count("join_token.create") == 1
-    assert verbs.count("certificate.issue") == 1
-
-
-def test_a_renewal_keeps_the_identity_and_is_logged() -> None:
-    identity = InstanceIdentity(
-        trust_domain="mesh.local", unit="unit1", app="order", instance="order-1"
-    )
-    issued = renew(identity=identity, csr_pem=csr(), now=NOW)
-    assert issued.uri == identity.uri
-    assert Certificate.objects.get().purpose == "renewal"
-    with pytest.raises(JoinRefused):
-        renew(identity=identity, csr_pem="nonsense", now=NOW)
-
-
-def test_the_daemon_gets_a_certificate_for_its_hosts() -> None:
-    issued, key = server_certificate(hosts=["localhost", "127.0.0.1"], now=NOW)
-    assert issued.uri == "spiffe://mesh.local/discovery"
-    assert "PRIVATE KEY" in key
-    assert Certificate.objects.get().purpose == "server"
-
-
-def test_the_authority_is_made_once_and_its_key_is_not_in_the_database() -> None:
-    first, again = authority_ensure(NOW), authority_ensure(NOW)
-    assert first.pk == again.pk
-    assert Authority.objects.count() == 1
-    assert bytes(first.key_sealed)[:1] != b"\x30" or len(first.key_sealed) > 100
-    assert b"PRIVATE KEY" not in bytes(first.key_sealed)
+def test_an_application_that_is_not_there_is_not_found() -> None:
+    with pytest.raises(NotFound):
+        mode_default_set("nobody", "permissive", **BY)
 
 
 @pytest.mark.parametrize(
-    ("fields", "pointer"),
+    ("change", "pointer"),
     [
-        ({"ttl_seconds": 601}, "/ttl_seconds"),
-        ({"ttl_seconds": 0}, "/ttl_seconds"),
-        ({"application": "a/b"}, "/application"),
-        ({"unit": ""}, "/unit"),
-        ({"instance": "*"}, "/instance"),
+        (lambda: modes_set("order", {"order-9": "permissive"}, **BY), "/instances/order-9"),
+        (lambda: modes_set("order", {"order-gone": "permissive"}, **BY), "/instances/order-gone"),
+        (lambda: modes_set("order", {"order-old": "permissive"}, **BY), "/instances/order-old"),
+        (lambda: modes_set("order", {"order-1": "tls"}, **BY), "/instances/order-1"),  # type: ignore[dict-item]
+        (lambda: mode_default_set("order", "", **BY), "/mode"),  # type: ignore[arg-type]
+        (lambda: callers_set("order", [], "enforce", **BY), "/callers"),
+        (lambda: callers_set("order", [Caller(app="a b")], "off", **BY), "/callers/0/app"),
+        (lambda: callers_set("order", [], "maybe", **BY), "/callers_mode"),  # type: ignore[arg-type]
+        (lambda: mode_default_set("order", "preferred", actor="a", reason="x" * 501), "/reason"),
     ],
 )
-def test_a_token_for_nothing_sensible_is_not_made(fields: dict[str, object], pointer: str) -> None:
-    with pytest.raises(Invalid) as error:
-        a_token(**fields)
-    assert [fault["pointer"] for fault in error.value.errors] == [pointer]
+def test_what_is_wrong_is_said_and_nothing_is_done(change: Callable[[], Any], pointer: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        change()
+    assert [fault["pointer"] for fault in caught.value.errors] == [pointer]
+    assert policy_get("order")[0] == 0
+    assert not AuditEntry.objects.exists()
 
 
-def test_the_command_prints_a_token(capsys: pytest.CaptureFixture[str]) -> None:
-    call_command("join_token", "--app", "order", "--unit", "unit1", "--ttl", "60")
-    token = capsys.readouterr().out.strip()
-    assert joined(token, now=datetime.now(UTC)).uri.endswith("/order-1")
+def test_callers_are_kept_once_each_in_one_order() -> None:
+    stock, unit = Caller(app="stock"), Caller(unit="unit1")
+    callers_set("order", [stock, unit, stock], "observe", **BY)
+    assert policy_get("order")[1].callers == (unit, stock)
+    number = revision.current()
+    assert callers_set("order", [unit, stock], "observe", **BY) == number
+
+
+def test_a_document_may_come_before_its_instances() -> None:
+    policy = Policy(mode="permissive", instances={"order-7": "plaintext"})
+    with pytest.raises(Invalid):
+        policy_set("order", policy, **BY)
+    policy_set("order", policy, known_only=False, **BY)
+    assert policy_get("order") == (1, policy)
+
+
+@pytest.mark.usefixtures("mesh_redis")
+def test_strict_is_refused_while_something_blocks_it_and_forced_by_whoever_says_so() -> None:
+    with pytest.raises(Invalid) as caught:
+        mode_default_set("order", "strict", now=NOW, **BY)
+    assert caught.value.code == "strict_blocked"
+    assert caught.value.errors[0]["detail"].startswith("order-1 is plaintext")
+    mode_default_set("order", "strict", force=True, **BY)
+    assert modes_of("order")["order-1"] == "strict"
+    assert strict_blockers("order", NOW)[0].instance == "order-old"
+
+
+def test_strict_is_refused_while_nobody_knows_who_calls() -> None:
+    """Without Redis there is nothing to go by."""
+    an_application("empty")
+    with pytest.raises(Invalid) as caught:
+        mode_default_set("empty", "strict", now=NOW, **BY)
+    assert caught.value.errors[0]["detail"].startswith("Who calls empty in plaintext is not known")
+
+
+def test_going_back_from_strict_is_never_guarded() -> None:
+    mode_default_set("order", "strict", force=True, **BY)
+    mode_default_set("order", "preferred", **BY)
+    assert modes_of("order")["order-1"] == "preferred"

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from healer import tasks, tick
 from meshconsole.audit.models import AuditEntry
+from meshconsole.encryption.issuance import join_token_create
 from meshconsole.encryption.models import JoinToken
-from meshconsole.encryption.services import join_token_create
 from meshconsole.healing.models import Anomaly
 from meshconsole.live.models import LiveEvent
 from meshconsole.live.publish import publish_on_commit

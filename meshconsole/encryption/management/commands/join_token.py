@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from meshconsole.core.errors import MeshError
-from meshconsole.encryption.services import TOKEN_LIFE_LIMIT_SECONDS, join_token_create
+from meshconsole.encryption.issuance import TOKEN_LIFE_LIMIT_SECONDS, join_token_create
 
 
 class Command(BaseCommand):

@@ -7,8 +7,11 @@ import msgspec
 from meshconsole.discovery.compiler import (
     ApplicationFact,
     InstanceFact,
+    LinkFact,
     MeshFacts,
     RouteFact,
+    TrustFact,
+    cohort_of,
     compile_revision,
     compile_variants,
     render,
@@ -16,7 +19,7 @@ from meshconsole.discovery.compiler import (
 )
 from proxy.contract.codec import decode_snapshot
 from proxy.contract.digest import digest_of
-from proxy.contract.snapshot import Rule, Share
+from proxy.contract.snapshot import Caller, Inbound, Rule, Share, Snapshot, Trust
 
 
 def an_instance(id: str = "order-1", **fields: object) -> InstanceFact:
@@ -95,3 +98,81 @@ def test_a_default_from_the_database_is_the_same_as_a_default_in_the_code() -> N
 def test_a_variant_is_named_by_application_unit_and_cohort() -> None:
     assert variant_key(app="order", unit="unit1") == "order/unit1/stable"
     assert variant_key(app="order", unit="unit1", cohort="wave-1") == "order/unit1/wave-1"
+
+
+def linked(*instances: InstanceFact, trust: TrustFact | None = None, **link: object) -> MeshFacts:
+    links = (LinkFact(app="order", **link),)  # type: ignore[arg-type]
+    return msgspec.structs.replace(facts(*instances), links=links, trust=trust)
+
+
+def compiled(given: MeshFacts, key: str = "order/unit1/stable") -> Snapshot:
+    return compile_variants(compile_revision(given))[key]
+
+
+def test_an_endpoint_says_tls_to_callers_only_from_preferred_on() -> None:
+    modes = {"a": "plaintext", "b": "permissive", "c": "preferred", "d": "strict"}
+    snapshot = compiled(linked(*(an_instance(name) for name in modes), instances=modes))
+    offers = {one.id: one.tls for one in snapshot.service["order"].endpoints}
+    assert offers == {"a": "off", "b": "off", "c": "offered", "d": "required"}
+
+
+def test_an_instance_that_cannot_speak_tls_is_never_said_to() -> None:
+    snapshot = compiled(linked(an_instance("a"), an_instance("b", links=False), mode="strict"))
+    assert [one.tls for one in snapshot.service["order"].endpoints] == ["required", "off"]
+
+
+def test_inbound_names_only_instances_that_differ_from_their_application() -> None:
+    given = linked(
+        an_instance("a"),
+        an_instance("b"),
+        mode="preferred",
+        instances={"a": "permissive", "b": "preferred", "gone": "strict"},
+        callers=(Caller(app="web"), Caller(app="gateway"), Caller(app="web")),
+        callers_mode="observe",
+    )
+    assert compiled(given).inbound == {
+        "order": Inbound(
+            name="order",
+            mode="preferred",
+            instances={"a": "permissive"},
+            callers=(Caller(app="gateway"), Caller(app="web")),
+            callers_mode="observe",
+        )
+    }
+
+
+def test_a_policy_that_says_what_is_so_anyway_leaves_no_trace() -> None:
+    plain = rendered_as("order/unit1/stable", facts(an_instance()))
+    said = linked(an_instance(), instances={"order-1": "plaintext"})
+    assert rendered_as("order/unit1/stable", said) == plain
+
+
+def test_trust_is_told_with_its_roots_in_the_order_given() -> None:
+    trust = TrustFact(domain="mesh.local", roots=("new", "old"), issuer="ab12")
+    assert compiled(linked(an_instance(), trust=trust)).trust == {
+        "mesh": Trust(name="mesh", domain="mesh.local", roots=("new", "old"), issuer="ab12")
+    }
+    assert compiled(linked(an_instance(), trust=TrustFact(domain="mesh.local"))).trust == {}
+
+
+def test_a_sidecar_that_does_not_know_the_kinds_is_not_sent_them() -> None:
+    trust = TrustFact(domain="mesh.local", roots=("root",), issuer="ab12")
+    given = linked(an_instance("a"), an_instance("b", links=False), mode="preferred", trust=trust)
+    old, new = compiled(given, "order/unit1/plain"), compiled(given)
+    assert (old.inbound, old.trust) == ({}, {})
+    assert (bool(new.inbound), bool(new.trust)) == (True, True)
+    assert old.service == new.service
+
+
+def test_both_cohorts_share_one_snapshot_while_there_is_nothing_to_encrypt() -> None:
+    given = facts(an_instance("a"), an_instance("b", links=False))
+    assert len({id(one) for one in compile_variants(compile_revision(given)).values()}) == 1
+
+
+def test_a_cohort_follows_from_what_a_sidecar_says_it_knows() -> None:
+    assert cohort_of(("inbound", "route", "service", "trust")) == "stable"
+    assert cohort_of(("route", "service", "trust")) == cohort_of(()) == "plain"
+
+
+def rendered_as(key: str, given: MeshFacts) -> str:
+    return render(compiled(given, key)).digest

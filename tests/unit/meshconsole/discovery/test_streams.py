@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import cast
 
+import msgspec
 from websockets.asyncio.server import ServerConnection
 
 from meshconsole.discovery.bundles import Shelf
@@ -12,19 +13,20 @@ from meshconsole.discovery.heads import Head
 from meshconsole.discovery.streams import UNANSWERED_SECONDS, Stream
 from proxy.contract.identity import InstanceIdentity, Node
 from proxy.contract.session import Ack, Have, Nack
+from proxy.contract.snapshot import KINDS
 
 NODE = Node(
     id="order-1", app="order", unit="unit1", group="g", addr="h:1", boot_id="b",
-    interfaces=("GET /order/{id}",),
+    interfaces=("GET /order/{id}",), caps=tuple(sorted(KINDS)),
 )  # fmt: skip
 VARIANT = "order/unit1/stable"
 
 
-def a_stream(have: Have | None = None) -> Stream:
+def a_stream(have: Have | None = None, node: Node = NODE) -> Stream:
     identity = InstanceIdentity(
         trust_domain="mesh.local", unit="unit1", app="order", instance="order-1"
     )
-    return Stream(cast("ServerConnection", None), NODE, identity, have)
+    return Stream(cast("ServerConnection", None), node, identity, have)
 
 
 def a_shelf(*digests: str) -> Shelf:
@@ -138,3 +140,8 @@ def test_a_sidecar_without_a_snapshot_is_not_called_active() -> None:
 
 def test_a_stream_does_not_keep_what_was_only_for_the_registration() -> None:
     assert a_stream().node.interfaces == ()
+
+
+def test_a_sidecar_that_does_not_know_encryption_waits_for_a_variant_of_its_own() -> None:
+    old = a_stream(node=msgspec.structs.replace(NODE, caps=("route", "service")))
+    assert old.variant == "order/unit1/plain"
