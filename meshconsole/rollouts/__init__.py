@@ -1,1 +1,1 @@
-"""Waves, gates and rollback of any capability's change; nothing is rolled out by waves yet."""
+"""Waves, gates and rollback of any capability's change."""

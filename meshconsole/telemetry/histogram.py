@@ -36,3 +36,17 @@ def quantile(counts: Sequence[int], q: float) -> float | None:
         below += count
         lower = upper
     return LATENCY_BOUNDS_SECONDS[-1]
+
+
+def share_above(counts: Sequence[int], seconds: float) -> float:
+    """Share of the answers that took longer than `seconds`, 0 to 1; linear inside a bucket."""
+    total = sum(counts)
+    if total <= 0:
+        return 0.0
+    lower, above = 0.0, float(total)
+    for upper, count in zip(LATENCY_BOUNDS_SECONDS, counts, strict=False):
+        if seconds < upper:
+            return (above - count * max(0.0, seconds - lower) / (upper - lower)) / total
+        above -= count
+        lower = upper
+    return above / total

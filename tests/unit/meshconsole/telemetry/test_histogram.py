@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshconsole.telemetry.histogram import empty, merge, quantile
+from meshconsole.telemetry.histogram import empty, merge, quantile, share_above
 from proxy.contract.reports import LATENCY_BOUNDS_SECONDS
 
 
@@ -40,3 +40,12 @@ def test_merging_adds_bucket_by_bucket_and_nothing_adds_nothing() -> None:
     merge(histogram, counts(b1=3, b4=1))
     merge(histogram, [])
     assert histogram == counts(b1=5, b4=1)
+
+
+def test_the_share_above_a_bound_is_linear_inside_its_bucket() -> None:
+    histogram = counts(b3=80, b16=20)
+    assert share_above(histogram, 0.0) == 1.0
+    assert share_above(histogram, 0.0075) == pytest.approx(0.6)
+    assert share_above(histogram, 0.01) == pytest.approx(0.2)
+    assert share_above(histogram, 100.0) == pytest.approx(0.2)
+    assert share_above(empty(), 1.0) == 0.0

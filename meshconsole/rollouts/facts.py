@@ -1,0 +1,120 @@
+"""What gates are told and what they say: values alone, whoever reads them from wherever."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Word = Literal["pass", "fail", "inconclusive"]
+Measure = Literal["ratio", "seconds", "count"]
+MIN_REQUESTS = 500
+"""Of each side, before there is a verdict; a small mesh may ask for fewer, and its page says so."""
+METRICS = (
+    "error_rate", "p99", "p50", "cut", "handshakes", "plaintext", "acks", "ejections", "memory",
+    "cpu",
+)  # fmt: skip
+HARD = frozenset({"cut", "handshakes", "plaintext"})
+"""One failure of these ends a rollout; of the others two in a row do."""
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """Traffic of some instances over a span."""
+
+    requests: int = 0
+    errors: int = 0
+    latency: tuple[int, ...] = ()
+    """Counts in the buckets of the contract."""
+
+    @property
+    def error_ratio(self) -> float:
+        """Failed requests of all, 0 to 1."""
+        return min(1.0, self.errors / self.requests) if self.requests else 0.0
+
+
+class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+    """Before and now, of the cohort and of the control group, if there is one.
+
+    A cohort that took no requests before, such as a group that had no share, borrows the control
+    group's past: its own is then the control's, and the difference is that of now.
+    """
+
+    cohort_before: Side
+    cohort_now: Side
+    control_before: Side | None = None
+    control_now: Side | None = None
+
+
+class Handshakes(msgspec.Struct, frozen=True, kw_only=True):
+    """TLS handshakes at the cohort in the last minute; `worst` is the edge that failed most."""
+
+    opened: int
+    failed: int
+    worst: str = ""
+    worst_failed: int = 0
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """A cost per unit of work, before and now; of the control group if it is known."""
+
+    before: float
+    now: float
+    control_before: float | None = None
+    control_now: float | None = None
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known when a wave is judged; None is not known."""
+
+    min_requests: int = MIN_REQUESTS
+    traffic: Traffic | None = None
+    cut: int | None = None
+    cut_of: int = 0
+    """Requests that were started meanwhile."""
+    handshakes: Handshakes | None = None
+    plaintext_share: float | None = None
+    acked: int | None = None
+    expected: int = 0
+    missing: tuple[str, ...] = ()
+    """Those that have not acked."""
+    ejections: int | None = None
+    """Instances of the cohort that callers have found failing since the wave began."""
+    control_ejections: int = 0
+    memory_per_connection: Cost | None = None
+    cpu_per_request: Cost | None = None
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What one gate says, with the numbers that it says it of; it fails above `bound`."""
+
+    metric: str
+    verdict: Word
+    is_hard: bool
+    measure: Measure
+    value: float | None
+    control: float | None
+    bound: float | None
+    sentence: str
+
+
+def finding(
+    metric: str,
+    verdict: Word,
+    sentence: str,
+    *,
+    measure: Measure,
+    value: float | None = None,
+    control: float | None = None,
+    bound: float | None = None,
+) -> Finding:
+    """A finding, hard or soft by its metric."""
+    return Finding(
+        metric=metric,
+        verdict=verdict,
+        is_hard=metric in HARD,
+        measure=measure,
+        value=value,
+        control=control,
+        bound=bound,
+        sentence=sentence,
+    )

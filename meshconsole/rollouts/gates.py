@@ -1,0 +1,152 @@
+"""Every gate of a wave: what was counted, held against what is allowed.
+
+A gate judges this change only: cohort against control for traffic and for what callers report,
+and what was counted since the wave began for everything else. What is not known is not a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from meshconsole.rollouts.differences import traffic_findings
+from meshconsole.rollouts.facts import METRICS, Cost, Facts, Finding, finding
+
+HANDSHAKE_SHARE = 0.001
+HANDSHAKE_COUNT = 3
+HANDSHAKES_FOR_A_SHARE = 1000
+"""Below so many handshakes a single failure is more than 0.1%, and says nothing."""
+MEMORY_SHARE = 0.20
+CPU_SHARE = 0.10
+EJECTIONS_MORE = 1
+_NAMED_LIMIT = 5
+
+
+def judge(facts: Facts, metrics: Iterable[str], *, needed: Iterable[str] = ()) -> list[Finding]:
+    """What each of these gates says, in their fixed order.
+
+    A fact that is not known makes a gate that is `needed` inconclusive, and leaves others out.
+    """
+    wanted, must = set(metrics), set(needed)
+    said = [
+        *(traffic_findings(facts.traffic, facts.min_requests) if facts.traffic else ()),
+        _cut(facts),
+        _handshakes(facts),
+        _plaintext(facts),
+        _acks(facts),
+        _ejections(facts),
+        _cost("memory", facts.memory_per_connection, MEMORY_SHARE, "memory per connection"),
+        _cost("cpu", facts.cpu_per_request, CPU_SHARE, "CPU per request"),
+    ]
+    found = {one.metric: one for one in said if one is not None and one.metric in wanted}
+    return [
+        found.get(metric) or _unknown(metric)
+        for metric in METRICS
+        if metric in found or (metric in must and metric in wanted)
+    ]
+
+
+def _cut(facts: Facts) -> Finding | None:
+    if facts.cut is None:
+        return None
+    return finding(
+        "cut",
+        "fail" if facts.cut > 0 else "pass",
+        f"{facts.cut} cut of {facts.cut_of} requests; none may be.",
+        measure="count",
+        value=facts.cut,
+        bound=0,
+    )
+
+
+def _handshakes(facts: Facts) -> Finding | None:
+    seen = facts.handshakes
+    if seen is None:
+        return None
+    total = seen.opened + seen.failed
+    by_share = total >= HANDSHAKES_FOR_A_SHARE and seen.failed > HANDSHAKE_SHARE * total
+    failed = by_share or seen.worst_failed > HANDSHAKE_COUNT
+    told = f"{seen.failed} of {total} handshakes failed in the last minute"
+    if seen.worst_failed:
+        told += f", {seen.worst_failed} of them on {seen.worst}"
+    return finding(
+        "handshakes",
+        "fail" if failed else "pass",
+        f"{told}; {HANDSHAKE_COUNT} on one edge may, and 0.1% of many.",
+        measure="count",
+        value=seen.failed if by_share else seen.worst_failed,
+        bound=HANDSHAKE_SHARE * total if by_share else HANDSHAKE_COUNT,
+    )
+
+
+def _plaintext(facts: Facts) -> Finding | None:
+    share = facts.plaintext_share
+    if share is None:
+        return None
+    return finding(
+        "plaintext",
+        "fail" if share > 0 else "pass",
+        f"{100 * share:.2f}% of requests came in plaintext; none may under strict.",
+        measure="ratio",
+        value=share,
+        bound=0,
+    )
+
+
+def _acks(facts: Facts) -> Finding | None:
+    if facts.acked is None:
+        return None
+    missing = facts.expected - facts.acked
+    waiting = f"; missing: {_named(facts.missing)}" if missing > 0 else ""
+    return finding(
+        "acks",
+        "fail" if missing > 0 else "pass",
+        f"{facts.acked} of {facts.expected} sidecars have it in force{waiting}.",
+        measure="count",
+        value=missing,
+        bound=0,
+    )
+
+
+def _ejections(facts: Facts) -> Finding | None:
+    if facts.ejections is None:
+        return None
+    bound = facts.control_ejections + EJECTIONS_MORE
+    return finding(
+        "ejections",
+        "fail" if facts.ejections > bound else "pass",
+        f"Callers found {facts.ejections} of the wave's instances failing and "
+        f"{facts.control_ejections} untouched ones; {bound} are allowed.",
+        measure="count",
+        value=facts.ejections,
+        control=facts.control_ejections,
+        bound=bound,
+    )
+
+
+def _cost(metric: str, cost: Cost | None, share: float, name: str) -> Finding | None:
+    if cost is None or cost.before <= 0:
+        return None
+    control = None
+    if cost.control_before and cost.control_now is not None:
+        control = cost.control_now / cost.control_before - 1
+    delta = cost.now / cost.before - 1 - (control or 0.0)
+    return finding(
+        metric,
+        "fail" if delta > share else "pass",
+        f"The proxies' {name} changed by {100 * delta:+.1f}%; {100 * share:.0f}% are allowed.",
+        measure="ratio",
+        value=delta,
+        control=control,
+        bound=share,
+    )
+
+
+def _unknown(metric: str) -> Finding:
+    told = "Not known just now: neither sidecars nor Redis have told it."
+    return finding(metric, "inconclusive", told, measure="ratio")
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMED_LIMIT])
+    more = len(names) - _NAMED_LIMIT
+    return f"{shown} and {more} more" if more > 0 else shown
