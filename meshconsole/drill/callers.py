@@ -1,7 +1,8 @@
 """Callers that count: kept connections in a closed loop, each request sent exactly once.
 
 Most send the next request as soon as they have an answer. A few are idle for a while in between, as
-pools of connections are: these find out whether a server closes under a request.
+pools of connections are: these find out whether a server closes under a request. A request is sent
+again only when the protocol itself says that nobody touched it.
 """
 
 from __future__ import annotations
@@ -9,47 +10,62 @@ from __future__ import annotations
 import asyncio
 import random
 import select
+import ssl
 import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import cast
 
+import msgspec
+
 from meshconsole.drill.ledger import Ledger
-from meshconsole.drill.origins import LENGTH, LOOPBACK
 from proxy.aio import spawn
 
-GET = b"GET /orders/%d HTTP/1.1\r\nhost: %b\r\nuser-agent: drill\r\nx-number: %d\r\n\r\n"
-POST = (
-    b"POST /orders HTTP/1.1\r\nhost: %b\r\nuser-agent: drill\r\nx-number: %d\r\n"
-    b"content-type: text/plain\r\ncontent-length: %d\r\n\r\n%b"
-)
+LOOPBACK = "127.0.0.1"
 LONG_EVERY, LONG_BYTES, SHORT_BYTES = 97, 60_000, 200
 IDLE_SECONDS = (0.2, 1.8)
 STUCK_SECONDS = 60.0
 _PAUSE_SECONDS = 0.01
 
 
-class Callers:
-    """Sends all of a ledger's numbers to one port."""
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """Callers who speak one protocol at one port."""
 
-    def __init__(
-        self, ledger: Ledger, port: int, host: str, *, rate: float = 0.0, idlers: int = 8
-    ) -> None:
+    name: str
+    """What figures call it."""
+    port: int
+    make: Callable[[Callers, Line, bool], asyncio.Protocol]
+    connections: int
+    idlers: int = 0
+    tls: ssl.SSLContext | None = None
+
+
+class Callers:
+    """Sends all of a ledger's numbers, over every line at once."""
+
+    def __init__(self, ledger: Ledger, host: str, *, rate: float = 0.0) -> None:
         self.ledger = ledger
+        self.host = host.encode()
+        self.random = random.Random(7)  # noqa: S311 - chooses pauses, guards nothing
+        self.answered: Counter[str] = Counter()
+        """Answers by line."""
+        self.notes: Counter[str] = Counter()
+        """What protocols said about an end, by line."""
+        self.epoch = 0
+        """Handovers so far."""
+        self.dialled = 0
         self._rate = rate
         self._began = 0.0
-        self._port = port
-        self._host = host.encode()
-        self._idlers = idlers
         self._over = asyncio.Event()
         self._here = 0
-        self._random = random.Random(7)  # noqa: S311 - chooses pauses, guards nothing
-        self.dialled = 0
 
-    async def fire(self, concurrency: int) -> None:
+    async def fire(self, lines: Sequence[Line]) -> None:
         """Send everything; raises TimeoutError when nothing moves any more."""
         self._began = time.monotonic()
-        for at in range(concurrency + self._idlers):
-            self._here += 1
-            spawn(self._dial(idler=at >= concurrency), name="dial for a drill")
+        for line in lines:
+            for at in range(line.connections + line.idlers):
+                self._here += 1
+                spawn(self._dial(line, idler=at >= line.connections), name="dial for a drill")
         while not self._over.is_set():
             done = self.ledger.done
             try:
@@ -59,25 +75,35 @@ class Callers:
                 if self.ledger.done == done:
                     raise
 
+    def handed_over(self) -> None:
+        """Another process accepts from now on."""
+        self.epoch += 1
+
     async def reached(self, done: int) -> None:
         """Wait until so many are over, or all."""
         while self.ledger.done < min(done, self.ledger.total):  # noqa: ASYNC110 - of many, polled
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _dial(self, *, idler: bool) -> None:
+    async def _dial(self, line: Line, *, idler: bool) -> None:
         loop = asyncio.get_running_loop()
         self.dialled += 1
         try:
-            await loop.create_connection(lambda: _Caller(self, idler), LOOPBACK, self._port)
+            await loop.create_connection(
+                lambda: line.make(self, line, idler),
+                LOOPBACK,
+                line.port,
+                ssl=line.tls,
+                server_hostname=LOOPBACK if line.tls else None,
+            )
         except OSError as error:
             if self.ledger.take() is not None:
-                self.ledger.failed(f"not accepted: {error.strerror or error}")
-            self.left(idler=idler)
+                self.ledger.failed(f"{line.name}: not accepted: {error.strerror or error}")
+            self.left(line, idler=idler)
 
-    def left(self, *, idler: bool) -> None:
+    def left(self, line: Line, *, idler: bool) -> None:
         """A connection ended: another comes as long as there is something to send."""
-        if self.ledger.sent < self.ledger.total:
-            spawn(self._dial(idler=idler), name="dial for a drill")
+        if self.ledger.has_more:
+            spawn(self._dial(line, idler=idler), name="dial for a drill")
             return
         self._here -= 1
         if not self._here:
@@ -89,92 +115,149 @@ class Callers:
             return 0.0
         return self.ledger.sent / self._rate - (time.monotonic() - self._began)
 
-    def request(self, number: int) -> bytes:
-        """What to send under a number; every second one has a body."""
-        if number % 2:
-            return GET % (number, self._host, number)
-        size = LONG_BYTES if number % LONG_EVERY == 0 else SHORT_BYTES
-        body = (b"%d " % number).ljust(size, b"x")
-        return POST % (self._host, number, size, body)
-
     def pause(self) -> float:
         """How long an idle caller waits."""
-        return self._random.uniform(*IDLE_SECONDS)
+        return self.random.uniform(*IDLE_SECONDS)
 
 
-class _Caller(asyncio.Protocol):
-    """One connection."""
+class Conversation(asyncio.Protocol):
+    """One connection of a caller, whatever is spoken on it: what is in flight, and when to ask."""
 
     transport: asyncio.Transport
+    places = 1
+    """Requests in flight at once."""
 
-    def __init__(self, callers: Callers, idler: bool) -> None:
-        self._callers = callers
-        self._ledger = callers.ledger
-        self._idler = idler
-        self._number: int | None = None
-        self._buffer = b""
+    def __init__(self, callers: Callers, line: Line, idler: bool) -> None:
+        self.callers = callers
+        self.line = line
+        self.idler = idler
+        self.flying: dict[int, int] = {}
+        """Numbers of the ledger by what this connection calls them."""
+        self.leaving = False
+        """No more requests on this connection."""
+        self.epoch = callers.epoch
+        self._said: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
+
+    # what a protocol adds
+
+    def ask(self, number: int) -> None:
+        """Send a request under a number: `fly` and `say`."""
+        raise NotImplementedError
+
+    def heard(self, data: bytes) -> None:
+        """Bytes came."""
+        raise NotImplementedError
+
+    def may_ask(self) -> bool:
+        """Is there a place for one more?"""
+        return len(self.flying) < self.places
+
+    def greet(self) -> None:
+        """The connection is open."""
+
+    # what a protocol uses
+
+    def say(self, *parts: bytes) -> None:
+        """Bytes that leave when this turn is over."""
+        self._said.extend(parts)
+
+    def answer(self, key: int, echoed: int) -> None:
+        """A whole answer under what this connection calls a request."""
+        number = self.flying.pop(key, None)
+        if number is None:
+            self.strayed()
+            return
+        self.callers.answered[self.line.name] += 1
+        self.callers.ledger.answer(number, echoed)
+
+    def failed(self, key: int, why: str) -> None:
+        """An answer that is none."""
+        if self.flying.pop(key, None) is None:
+            self.strayed()
+        else:
+            self.callers.ledger.failed(f"{self.line.name}: {why}")
+
+    def strayed(self) -> None:
+        """Something came that nobody asked for."""
+        self.callers.ledger.mixed += 1
+        self.note("an answer that nobody asked for")
+        self.transport.abort()
+
+    def untouched(self, key: int) -> None:
+        """The peer says that it did not touch this request: it may be sent again."""
+        number = self.flying.pop(key, None)
+        if number is not None:
+            self.callers.ledger.again(number)
+            self.note("untouched, sent again")
+
+    def note(self, what: str) -> None:
+        """Count something for the figures."""
+        self.callers.notes[f"{self.line.name}: {what}"] += 1
+
+    # the connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self._send()
+        self.greet()
+        self.go_on()
 
     def data_received(self, data: bytes) -> None:
-        data = self._buffer + data if self._buffer else data
-        end = data.find(b"\r\n\r\n") + 4
-        if end >= 4:
-            head = data[:end].lower()
-            at = head.find(LENGTH) + len(LENGTH)
-            length = int(head[at : head.index(b"\r", at)])
-            if len(data) >= end + length:
-                self._buffer = data[end + length :]
-                self._answered(head, data[end : end + length])
-                return
-        self._buffer = data
+        self.heard(data)
+        if self.idler and self._timer is None and not self.leaving:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self.callers.pause(), self.go_on)
+        else:
+            self.go_on()
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self._number is not None:
-            self._ledger.failed(f"cut: {error or 'closed before the answer'}")
-        self._callers.left(idler=self._idler)
+        for key in list(self.flying):
+            how = "cut after a pause" if self.idler else "cut"
+            self.failed(key, f"{how}: {error or 'closed before the answer'}")
+        self.callers.left(self.line, idler=self.idler)
 
-    def _answered(self, head: bytes, body: bytes) -> None:
-        number, self._number = self._number, None
-        if number is None or self._buffer:
-            self._ledger.failed("an answer that nobody asked for")
-            self.transport.abort()
-            return
-        status = head[9:12]
-        if status == b"200":
-            self._ledger.answer(number, int(body.split(b" ", 1)[0]))
-        else:
-            self._ledger.failed(f"status {status.decode()}: {body[:80].decode('latin-1')}")
-        if b"\r\nconnection: close\r\n" in head:
+    def go_on(self) -> None:
+        """Ask as much as there is a place for; end when there is no more to ask."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.idler and not self.flying and is_closing(self.transport):
+            self.leaving = True  # as any pool looks before it uses a connection again
+        while not self.leaving and self.may_ask() and self._is_time():
+            number = self.callers.ledger.take()
+            if number is None:
+                self.leaving = True
+            else:
+                self.ask(number)
+        if self._said:
+            said, self._said = b"".join(self._said), []
+            self.transport.write(said)
+        if self.leaving and not self.flying:
             self.transport.close()
-        elif self._idler:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._callers.pause(), self._send)
-        else:
-            self._send()
 
-    def _send(self) -> None:
-        self._timer = None
-        ahead = self._callers.ahead()
+    def _is_time(self) -> bool:
+        ahead = self.callers.ahead()
         if ahead > 0:
-            self._timer = asyncio.get_running_loop().call_later(ahead, self._send)
-            return
-        if self._idler and _is_closing(self.transport):
-            self.transport.close()  # as any pool looks before it uses a connection again
-            return
-        self._number = number = self._ledger.take()
-        if number is None:
-            self.transport.close()
-        else:
-            self.transport.write(self._callers.request(number))
+            self._timer = asyncio.get_running_loop().call_later(ahead, self.go_on)
+        return ahead <= 0
 
 
-def _is_closing(transport: asyncio.Transport) -> bool:
+def body_of(number: int, long_bytes: int = LONG_BYTES) -> bytes:
+    """What to send under a number; every 97th is long."""
+    size = long_bytes if number % LONG_EVERY == 0 else SHORT_BYTES
+    return (b"%d " % number).ljust(size, b"x")
+
+
+def number_in(content: bytes) -> int:
+    """The number that a body or an answer begins with; -1 when it is none."""
+    first = content.split(b" ", 1)[0]
+    return int(first) if first.isdigit() else -1
+
+
+def is_closing(transport: asyncio.Transport) -> bool:
+    """Has the peer said something, or left, though nothing was asked?"""
     poll = select.poll()
     poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLRDHUP)
     return bool(poll.poll(0))

@@ -7,7 +7,7 @@ import socket
 import time
 from collections import Counter
 
-from meshconsole.drill.origins import LOOPBACK
+from meshconsole.drill.callers import LOOPBACK
 from meshconsole.drill.slowness import BEAT_SECONDS, Hold, Kind
 from proxy.aio import cancelled, spawn
 

@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from meshconsole.drill.callers import LOOPBACK
 from meshconsole.drill.console import Refused
-from meshconsole.drill.origins import LOOPBACK
 
 START_SECONDS = 30.0
 DRAIN_SECONDS = 30.0
@@ -30,6 +30,14 @@ class Passing(msgspec.Struct):
     error: str = ""
 
 
+class Hand(msgspec.Struct):
+    """As much as a drill reads of one of `/stats.workers`."""
+
+    pid: int
+    revision: int = 0
+    restarts: int = 0
+
+
 class Stats(msgspec.Struct):
     """As much as a drill reads of `/stats`."""
 
@@ -37,6 +45,7 @@ class Stats(msgspec.Struct):
     tasks: int = 0
     revision: int = 0
     handover: Passing = msgspec.field(default_factory=Passing)
+    workers: list[Hand] = []
 
 
 class Generations:
@@ -50,6 +59,9 @@ class Generations:
         self._log = (folder / f"{name}.log").open("ab")
         self.current: subprocess.Popen[bytes] | None = None
         self.count = 0
+        self.restarts = 0
+        """Workers that had to be started again, at most in one process."""
+        self._processes: list[int] = []
         self._started: list[subprocess.Popen[bytes]] = []
 
     async def start(self) -> None:
@@ -57,14 +69,15 @@ class Generations:
         self.current = self._run()
         await self._serves(self.current)
 
-    async def succeed(self) -> float:
-        """Hand over to a new process and wait until the old one has ended; the milliseconds until
-        the new one served. Raises Refused."""
+    async def succeed(self, serves: Callable[[], None]) -> float:
+        """Hand over to a new process, tell when it `serves`, and wait until the old one has ended;
+        the milliseconds until the new one served. Raises Refused."""
         old, began = self.current, time.monotonic()
         new = self._run()
         await self._serves(new)
         millis = (time.monotonic() - began) * 1000
         self.current = new
+        serves()
         if old is not None and await self._ended(old, DRAIN_SECONDS) != 0:
             raise Refused(f"The old {self.name} ended with status {old.returncode}.")
         return millis
@@ -111,7 +124,18 @@ class Generations:
         status, body = await self.ask("GET", "/stats")
         if status != 200:
             raise Refused(f"/stats of {self.name} answers {status}.")
-        return msgspec.json.decode(body, type=Stats)
+        stats = msgspec.json.decode(body, type=Stats)
+        self._processes = [stats.pid, *(worker.pid for worker in stats.workers if worker.pid)]
+        self.restarts = max(self.restarts, *(worker.restarts for worker in stats.workers), 0)
+        return stats
+
+    async def in_step(self, revision: int) -> None:
+        """Wait until every worker goes by this revision; raises Refused."""
+        ends = time.monotonic() + START_SECONDS
+        while any(worker.revision < revision for worker in (await self.stats()).workers):
+            if time.monotonic() > ends:
+                raise Refused(f"Not every worker of {self.name} came to revision {revision}.")
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     async def ask(self, method: str, path: str) -> tuple[int, bytes]:
         """Ask the admin door."""
@@ -133,12 +157,12 @@ class Generations:
             self.current.send_signal(signal.SIGHUP)
 
     def resident(self) -> int:
-        """Bytes of memory of the process in charge."""
-        return int(self._proc("statm").read_text().split()[1]) * _PAGE
+        """Bytes of memory of the process in charge and its workers."""
+        return sum(int(_proc(pid, "statm").read_text().split()[1]) for pid in self._pids()) * _PAGE
 
     def files(self) -> int:
-        """Open files of the process in charge."""
-        return sum(1 for _ in self._proc("fd").iterdir())
+        """Open files of the same."""
+        return sum(1 for pid in self._pids() for _ in _proc(pid, "fd").iterdir())
 
     async def stop(self) -> None:
         """Tell the process in charge to stop; raises Refused when it does not end well."""
@@ -166,8 +190,9 @@ class Generations:
         self.count += 1
         return process
 
-    def _proc(self, name: str) -> Path:
-        return Path("/proc") / str(self.current.pid if self.current else "self") / name
+    def _pids(self) -> Iterator[int]:
+        """Of the process in charge, as it was asked last."""
+        return (pid for pid in self._processes if _proc(pid, "statm").exists())
 
     async def _serves(self, process: subprocess.Popen[bytes]) -> None:
         ends = time.monotonic() + START_SECONDS
@@ -193,6 +218,10 @@ class Generations:
                 raise Refused(f"Process {process.pid} of {self.name} does not end: {self.said()}")
             await asyncio.sleep(_PAUSE_SECONDS)
         return int(process.returncode)
+
+
+def _proc(pid: int, name: str) -> Path:
+    return Path("/proc") / str(pid) / name
 
 
 async def _deaf(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -20,13 +20,28 @@ class Ledger:
         self.mixed = 0
         """Answers or bodies that belong to another request."""
         self.failures: Counter[str] = Counter()
+        self.returned = 0
+        """Requests that a peer did not touch, and said so."""
+        self._again: list[int] = []
+
+    @property
+    def has_more(self) -> bool:
+        """Is there anything to send?"""
+        return self.sent < self.total or bool(self._again)
 
     def take(self) -> int | None:
         """The next number; None when all are sent."""
+        if self._again:
+            return self._again.pop()
         if self.sent >= self.total:
             return None
         self.sent += 1
         return self.sent - 1
+
+    def again(self, number: int) -> None:
+        """Nobody touched this one, as the protocol itself says: it is to be sent again."""
+        self.returned += 1
+        self._again.append(number)
 
     def arrived(self, number: int, in_body: int) -> None:
         """An origin has a whole request; its body says a number, too."""
@@ -67,6 +82,7 @@ class Ledger:
             "lost": self.lost,
             "repeated": self.repeated,
             "mixed": self.mixed,
+            "sent_again": self.returned,
             "failures": dict(self.failures.most_common(8)),
         }
 

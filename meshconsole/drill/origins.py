@@ -1,89 +1,96 @@
-"""Origins that count: each request by its number, the body held against it, the number echoed."""
+"""Origins that count: each request by its number, the body held against it, the number echoed.
+
+One port serves every protocol, told by its first bytes, as none of them begins like another.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import select
+import socket
+from collections.abc import Iterable
+from time import monotonic
 from typing import cast
 
+from meshconsole.drill.callers import LOOPBACK
 from meshconsole.drill.ledger import Ledger
+from meshconsole.drill.spoken import bolt, http1, http2, tcp
+from meshconsole.drill.spoken.frames import PREFACE
+from meshconsole.drill.spoken.serving import House, Served
 
-LOOPBACK = "127.0.0.1"
-ID = b"\r\nx-number: "
-LENGTH = b"\r\ncontent-length: "
-_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%b"
+LEAVE_SECONDS = 5.0
+QUIET_SECONDS = 0.1
+"""Nobody has come for so long: nobody is on the way."""
+_LOOK_SECONDS = 0.02
 
 
 class Origins:
     """Servers on ports of their own, in this process's event loop."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+        self.house = House(ledger)
         self._servers: dict[int, asyncio.Server] = {}
-        self._open: set[_Conversation] = set()
 
     async def listen(self, port: int = 0) -> int:
         """Serve at a port; the port."""
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
-            lambda: _Conversation(self), LOOPBACK, port, backlog=1024, reuse_address=True
+            lambda: _Door(self.house), LOOPBACK, port, backlog=1024, reuse_address=True
         )
         port = int(server.sockets[0].getsockname()[1])
         self._servers[port] = server
         return port
 
-    def leave(self, port: int) -> None:
-        """Accept nobody new there; who is connected is served on."""
-        self._servers.pop(port).close()
+    async def leave(self, port: int) -> None:
+        """Accept nobody new there once nobody comes any more; who is connected is served on.
+
+        A server that closes its door on who stands before it loses them, whoever sent them.
+        """
+        server = self._servers[port]
+        sockets = cast("list[socket.socket]", list(server.sockets))
+        ends, quiet_since = monotonic() + LEAVE_SECONDS, monotonic()
+        while monotonic() - quiet_since < QUIET_SECONDS and monotonic() < ends:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if _has_waiting(sockets):
+                quiet_since = monotonic()
+        self._close(port)
 
     def close(self) -> None:
         """End every server and every connection."""
         for port in list(self._servers):
-            self.leave(port)
+            self._close(port)
         self.hang_up()
 
     def hang_up(self) -> None:
         """End every connection: nothing is in flight."""
-        for one in list(self._open):
+        for one in list(self.house.open):
             one.transport.close()
 
+    def _close(self, port: int) -> None:
+        self._servers.pop(port).close()
 
-class _Conversation(asyncio.Protocol):
-    """One kept connection; its requests come one after another."""
 
-    transport: asyncio.Transport
-
-    def __init__(self, origins: Origins) -> None:
-        self._origins = origins
-        self._buffer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-        self._origins._open.add(self)
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        self._origins._open.discard(self)
+class _Door(Served):
+    """Stands in until the first bytes tell what is spoken."""
 
     def data_received(self, data: bytes) -> None:
-        self._buffer = buffer = self._buffer + data if self._buffer else data
-        while buffer:
-            end = buffer.find(b"\r\n\r\n") + 4
-            if end < 4:
-                return
-            head = buffer[:end].lower()
-            length = _number(head, LENGTH)
-            if len(buffer) < end + length:
-                return
-            number = _number(head, ID, -1)
-            body = buffer[end : end + length]
-            self._buffer = buffer = buffer[end + length :]
-            self._origins.ledger.arrived(number, int(body.split(b" ", 1)[0]) if body else number)
-            said = b"%d %d" % (number, length)
-            self.transport.write(_ANSWER % (len(said), said))
+        after = _serving(data)(self.house)
+        self.house.open.discard(self)
+        self.transport.set_protocol(after)
+        after.connection_made(self.transport)
+        after.data_received(data)
 
 
-def _number(head: bytes, name: bytes, otherwise: int = 0) -> int:
-    at = head.find(name)
-    if at < 0:
-        return otherwise
-    begins = at + len(name)
-    return int(head[begins : head.index(b"\r", begins)])
+def _has_waiting(sockets: Iterable[socket.socket]) -> bool:
+    poll = select.poll()
+    for one in sockets:
+        poll.register(one.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _serving(first: bytes) -> type[Served]:
+    if first[0] == 1:
+        return bolt.Server
+    if first[0] == tcp.ASKS:
+        return tcp.Server
+    return http2.Server if first.startswith(PREFACE[:4]) else http1.Server

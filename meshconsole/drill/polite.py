@@ -11,9 +11,9 @@ import time
 
 import msgspec
 
-from meshconsole.drill.callers import GET
+from meshconsole.drill.callers import LOOPBACK
 from meshconsole.drill.ledger import Ledger
-from meshconsole.drill.origins import LOOPBACK
+from meshconsole.drill.spoken.http1 import GET
 from proxy.aio import spawn
 
 PATIENCE_SECONDS = 20.0

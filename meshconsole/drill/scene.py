@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from meshconsole.drill.origins import LOOPBACK
+from meshconsole.drill.callers import LOOPBACK
 from proxy.contract.codec import encode
 from proxy.contract.digest import canonical, digest_of
 from proxy.contract.session import Push
@@ -61,6 +61,17 @@ def sidecar(
         *("--group", GROUP, "--instance", name, "--app-address", f"{LOOPBACK}:{app}"),
         *("--inbound", f"{LOOPBACK}:{inbound}", "--outbound", f"{LOOPBACK}:{outbound}"),
         *("--admin", f"{LOOPBACK}:{admin}", "--handover", str(folder / "doors" / name)),
+    ]
+
+
+def gate(
+    folder: Path, *, listen: int, upstream: int, admin: int, tls: tuple[Path, Path, Path]
+) -> list[str]:
+    """The flags of a proxy whose callers show a certificate."""
+    return [
+        *("--listen", f"{LOOPBACK}:{listen}", "--listen-tls", ",".join(map(str, tls))),
+        *("--upstream", f"{LOOPBACK}:{upstream}", "--admin", f"{LOOPBACK}:{admin}"),
+        *("--handover", str(folder / "doors" / "gate")),
     ]
 
 

@@ -18,12 +18,13 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from meshconsole.drill.callers import LOOPBACK
 from meshconsole.drill.certificates import client, issue
 from meshconsole.drill.crowd import Crowd
 from meshconsole.drill.figures import percentile
 from meshconsole.drill.generations import Generations
 from meshconsole.drill.ledger import Ledger
-from meshconsole.drill.origins import LOOPBACK, Origins
+from meshconsole.drill.origins import Origins
 from meshconsole.drill.polite import Door, Polite
 from meshconsole.drill.progress import shown
 from meshconsole.drill.scene import SERVICE, free_ports, snapshot_of, write
@@ -90,7 +91,7 @@ async def _run(folder: Path, say: Say, scale: Scale) -> Figures:
         for crowd in scene.crowds:
             kilobytes[crowd.kind.name] = await _gathered(crowd, scene.proxy_of(crowd))
         say(f"Held: {sum(crowd.held for crowd in scene.crowds)}; kB each: {kilobytes}.")
-        origins.ledger = busy
+        origins.house.ledger = busy
         polite = Polite(busy, SERVICE, scale.rate)
         held: list[int] = []
         counting = spawn(_count(scene.crowds, held), name="count of slow callers")

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from meshconsole.drill.origins import LOOPBACK
+from meshconsole.drill.callers import LOOPBACK
 
 BEAT_SECONDS = 1.0
 """Between two signs of life."""

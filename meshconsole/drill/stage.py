@@ -24,6 +24,12 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int
     rate: float
     """Requests per second at most; 0 is as fast as answers come."""
+    protocols: tuple[str, ...] = ()
+    """What callers speak: `h1`, `h2`, `bolt`, `tcp`; only of drills with processes of their own."""
+    workers: int = 1
+    """Processes that carry traffic in each proxy that is given workers."""
+    tls: bool = False
+    """Are there callers with a certificate besides?"""
 
 
 class Figures(msgspec.Struct, frozen=True):

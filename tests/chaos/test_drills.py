@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
+
 from meshconsole.drill import handover, soak
-from meshconsole.drill.stage import Scale
+from meshconsole.drill.lines import PROTOCOLS
+
+SPOKEN = {*PROTOCOLS, "h1 tls", "h2 tls"}
 
 
-def test_twenty_thousand_requests_over_two_upgrades_and_two_that_fail() -> None:
+def test_every_protocol_over_three_upgrades_and_two_that_fail() -> None:
     said: list[str] = []
-    scale = Scale(requests=20_000, changes=2, concurrency=24, rate=1500.0)
+    scale = msgspec.structs.replace(
+        handover.SCALE, requests=20_000, changes=3, concurrency=24, rate=1200.0
+    )
     figures = handover.run(said.append, scale)
     assert figures.short == [], (figures.values, said)
-    assert figures.values["handovers_under_load"] == 2
+    assert figures.values["handovers_under_load"] == 3
+    answered = figures.values["answered"]
+    assert isinstance(answered, dict)
+    assert set(answered) == SPOKEN
 
 
-def test_reloads_swaps_churn_and_handovers_under_load() -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_reloads_swaps_churn_and_handovers_under_load(workers: int) -> None:
     said: list[str] = []
-    scale = Scale(requests=60_000, changes=24, concurrency=24, rate=0.0)
+    scale = msgspec.structs.replace(
+        soak.SCALE, requests=60_000, changes=24, concurrency=24, workers=workers
+    )
     figures = soak.run(said.append, scale)
     assert figures.short == [], (figures.values, said)
-    assert figures.values["generations"] == 5
+    assert figures.values["generations"] == {"proxy": 3, "gate": 3}
+    answered = figures.values["answered"]
+    assert isinstance(answered, dict)
+    assert set(answered) == SPOKEN

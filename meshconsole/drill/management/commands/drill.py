@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import tempfile
@@ -14,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from meshconsole.demo.launch import DemoFailed, launched
 from meshconsole.drill.console import Refused
+from meshconsole.drill.lines import PROTOCOLS
 from meshconsole.drill.stage import Figures, Scale, Stage
 from meshconsole.drill.table import DRILLS, Drill
 
@@ -34,6 +36,16 @@ class Command(BaseCommand):
         parser.add_argument("--changes", type=int)
         parser.add_argument("--concurrency", type=int)
         parser.add_argument("--rate", type=float, help="requests per second at most, 0: none")
+        parser.add_argument(
+            "--protocols", type=_protocols, metavar="h1,h2,bolt,tcp", help="what callers speak"
+        )
+        parser.add_argument("--workers", type=int, help="processes that carry traffic in a proxy")
+        parser.add_argument(
+            "--tls",
+            action=argparse.BooleanOptionalAction,
+            default=None,
+            help="callers with a certificate besides",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["name"] == "list":
@@ -80,10 +92,17 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
+def _protocols(text: str) -> tuple[str, ...]:
+    named = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not named or not set(named) <= set(PROTOCOLS):
+        raise argparse.ArgumentTypeError(f"name some of {', '.join(PROTOCOLS)}")
+    return named
+
+
 def _scaled(scale: Scale, options: dict[str, Any]) -> Scale:
     given = {
         name: options[name]
-        for name in ("requests", "changes", "concurrency", "rate")
+        for name in ("requests", "changes", "concurrency", "rate", "protocols", "workers", "tls")
         if options[name] is not None
     }
     return msgspec.structs.replace(scale, **given)
