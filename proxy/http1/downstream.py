@@ -31,6 +31,7 @@ from proxy.http1.heads import (
     sole_request,
 )
 from proxy.http1.lines import bare_line_end
+from proxy.http1.upstream import UNSAFE_IDLE_SECONDS
 from proxy.listener import Listener
 from proxy.relay import Exchange
 from proxy.sockets import has_unread
@@ -42,8 +43,9 @@ KEEP_ALIVE = b"connection: keep-alive\r\n"
 READING_HEAD, READING_BODY, ANSWERING, LINGERING = range(4)
 """Phases. ANSWERING: the request is read as far as it may be now."""
 CR = 13
-QUIET_SECONDS = 1.0
-"""While draining, a connection without a request for so long is closed."""
+QUIET_SECONDS = UNSAFE_IDLE_SECONDS + 1.0
+"""While draining, a connection without a request for so long is closed. A pool like ours sends
+nothing on it by then that could not be sent again: a close that crosses a request loses none."""
 _HELD_BY_BUFFER, _HELD_BY_UPSTREAM = 1, 2
 
 

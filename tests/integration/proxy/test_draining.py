@@ -6,6 +6,7 @@ import asyncio
 import socket
 from time import monotonic
 
+from proxy.http1.upstream import UNSAFE_IDLE_SECONDS
 from tests.integration.proxy.rig import (
     LOOPBACK,
     Stage,
@@ -81,6 +82,22 @@ def test_who_has_nothing_to_say_is_left_after_a_while_in_either_state() -> None:
                 assert await kept.read() == b""
             writer.close()
             other.close()
+
+    run(scene())
+
+
+def test_a_connection_on_which_a_pool_may_still_send_what_cannot_be_sent_again_stays_open() -> None:
+    async def scene() -> None:
+        async with origin(always(ok())) as port, relay(port) as stage:
+            kept, writer = await stage.dial()
+            writer.write(GET)
+            await read_answer(kept)
+            stage.server.start_draining()
+            _sweep_later(stage, UNSAFE_IDLE_SECONDS + 0.5)
+            writer.write(GET)
+            head, _ = await read_answer(kept)
+            assert b"connection: close" in head.lower()
+            writer.close()
 
     run(scene())
 
