@@ -18,29 +18,30 @@ from time import monotonic
 from tests.fuzz.mutation import mutated
 from tests.fuzz.targets import TARGETS
 
-LIVE = "live"
+LIVE = ("live", "live-http2")
+EVERY = (*TARGETS, *LIVE)
 
 
 def main() -> int:
     """The status is 0 when every law held."""
     given = _given()
     folder = Path(tempfile.mkdtemp(prefix="mesh-fuzz-"))
-    results = {name: _run(name, given, folder) for name in given.targets or (*TARGETS, LIVE)}
+    results = {name: _run(name, given, folder) for name in given.targets or EVERY}
     print(f"{Counter(results.values())[True]} of {len(results)} held")
     return 0 if all(results.values()) else 1
 
 
 def _given() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make fuzz ARGS=...", allow_abbrev=False)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join((*TARGETS, LIVE)))
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(EVERY))
     parser.add_argument("--seconds", type=int, default=30, help="for each target")
-    parser.add_argument("--requests", type=int, default=20_000, help="of the target `live`")
+    parser.add_argument("--requests", type=int, default=20_000, help="of each live target")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=("auto", "atheris", "own"), default="auto")
     given = parser.parse_args()
-    unknown = set(given.targets) - {*TARGETS, LIVE}
+    unknown = set(given.targets) - {*EVERY}
     if unknown:
-        parser.error(f"{', '.join(unknown)}: choose from {', '.join((*TARGETS, LIVE))}")
+        parser.error(f"{', '.join(unknown)}: choose from {', '.join(EVERY)}")
     if given.engine == "auto":
         given.engine = "atheris" if importlib.util.find_spec("atheris") else "own"
     return given
@@ -48,10 +49,10 @@ def _given() -> argparse.Namespace:
 
 def _run(name: str, given: argparse.Namespace, folder: Path) -> bool:
     print(f"== {name}", flush=True)
-    if name == LIVE:
+    if name in LIVE:
         from tests.fuzz.live import live
 
-        tally = live(given.requests, given.seed)
+        tally = live(name, given.requests, given.seed)
         print(tally)
         return tally.is_clean
     if given.engine == "atheris":

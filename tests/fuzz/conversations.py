@@ -29,7 +29,7 @@ class Broken(AssertionError):
     """A law does not hold."""
 
 
-class _Origin:
+class Origin:
     """Answers each whole request with its target."""
 
     def __init__(self, queue: Queue) -> None:
@@ -61,7 +61,7 @@ def _answer(one: Read) -> bytes:
 def forwarded(parts: list[bytes]) -> Forwarded:
     """A caller says these parts; raises Broken if the origin could be fooled."""
     with running() as queue:
-        origin = _Origin(queue)
+        origin = Origin(queue)
         wire = caller(queue, relay(queue, origin.dialled))
         for part in parts:
             wire.feed(part)

@@ -9,7 +9,7 @@ from pathlib import Path
 import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 with atheris.instrument_imports(include=["proxy"]):
-    from tests.fuzz.mutation import LENGTH_LIMIT, PIECES, seeds
+    from tests.fuzz.mutation import LENGTH_LIMIT, pieces, seeds
     from tests.fuzz.targets import TARGETS
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     inputs.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds(target)):
         (inputs / f"seed-{number}").write_bytes(b"\0" + seed)
-    words.write_text("".join(f'"{_quoted(piece)}"\n' for piece in PIECES))
+    words.write_text("".join(f'"{_quoted(piece)}"\n' for piece in pieces(target)))
     arguments = [
         sys.argv[0], str(inputs), f"-max_total_time={seconds}", f"-max_len={LENGTH_LIMIT}",
         f"-dict={words}", f"-artifact_prefix={folder}/{target}-", "-timeout=5",

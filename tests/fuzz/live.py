@@ -15,9 +15,12 @@ import msgspec
 import uvloop
 
 from proxy.aio import spawn
+from proxy.http2.frames import SETTINGS
+from proxy.sniff import PREFACE
+from tests.fuzz.cuts import cut
 from tests.fuzz.mutation import mutated
-from tests.fuzz.targets import cut
 from tests.integration.proxy.corpus.judges import agreed, read
+from tests.integration.proxy.http2_raw import frame, headers, number
 from tests.integration.proxy.processes import free_port
 
 CALLERS = 64
@@ -28,6 +31,29 @@ SAMPLE = 0.01
 KEPT_REQUESTS = 200
 """Requests of one connection to the origin; then the origin ends it and its bytes are judged."""
 PROBE = b"GET /probe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+PROBE_STREAM = 1001
+
+
+class Dialect(msgspec.Struct, frozen=True):
+    """What callers speak, and what their inputs are made from."""
+
+    speaks: str
+    target: str
+    first: bytes
+    """Said before the input."""
+    last: bytes
+    """Said after it: one more request."""
+    answered: bytes
+    """Is in the answer to that; where there is none, the end of the connection tells."""
+
+
+DIALECTS = {
+    "live": Dialect("http1", "requests", b"", PROBE, b""),
+    "live-http2": Dialect(
+        "http2", "http2-sessions", PREFACE + frame(SETTINGS), headers(PROBE_STREAM),
+        number(PROBE_STREAM),
+    ),
+}  # fmt: skip
 
 
 class Tally(msgspec.Struct):
@@ -79,41 +105,45 @@ class Origin:
             writer.close()
 
 
-async def _say(port: int, data: bytes, tally: Tally) -> None:
+async def _say(port: int, dialect: Dialect, data: bytes, tally: Tally) -> None:
     _, _, parts = cut(data)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     heard = b""
     try:
-        for part in parts:
+        for part in (dialect.first, *parts):
             writer.write(part)
             await writer.drain()
-        writer.write(PROBE)
+        writer.write(dialect.last)
         while True:
             async with asyncio.timeout(QUIET_SECONDS):
                 more = await reader.read(1 << 16)
             if not more:
                 break
             heard += more
+            if dialect.answered and dialect.answered in heard:
+                break
     except (TimeoutError, ConnectionError):
         pass
     finally:
         writer.transport.abort()
     tally.sent += 1
-    tally.refused += b"x-mesh-flag: DPE" in heard
+    tally.refused += b"x-mesh-flag: DPE" in heard or b"\x03DPE" in heard
 
 
-async def _caller(port: int, inputs: Iterator[bytes], requests: int, tally: Tally) -> None:
+async def _caller(
+    port: int, dialect: Dialect, inputs: Iterator[bytes], requests: int, tally: Tally
+) -> None:
     while tally.sent < requests:
         began = monotonic()
         try:
-            await _say(port, next(inputs), tally)
+            await _say(port, dialect, next(inputs), tally)
         except OSError:
             tally.died += 1
             return
         tally.hangs += monotonic() - began > HANG_SECONDS
 
 
-async def _run(requests: int, seed: int, folder: Path) -> Tally:
+async def _run(dialect: Dialect, requests: int, seed: int, folder: Path) -> Tally:
     tally = Tally()
     origin = Origin(tally, seed)
     server = await asyncio.start_server(origin.serve, "127.0.0.1", 0)
@@ -121,14 +151,16 @@ async def _run(requests: int, seed: int, folder: Path) -> Tally:
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "proxy", "--listen", f"127.0.0.1:{port}",
-            "--upstream", f"127.0.0.1:{server.sockets[0].getsockname()[1]}", "--protocol", "http1",
+            "--upstream", f"127.0.0.1:{server.sockets[0].getsockname()[1]}",
+            "--protocol", dialect.speaks, "--upstream-protocol", "http1",
             stdout=file, stderr=file,
         )  # fmt: skip
     try:
         await _until_open(port)
-        inputs = mutated("requests", seed)
+        inputs = mutated(dialect.target, seed)
         callers = [
-            spawn(_caller(port, inputs, requests, tally), name="caller") for _ in range(CALLERS)
+            spawn(_caller(port, dialect, inputs, requests, tally), name="caller")
+            for _ in range(CALLERS)
         ]
         await asyncio.gather(*callers)
         tally.died += process.returncode is not None
@@ -158,10 +190,10 @@ async def _until_open(port: int) -> None:
                 return
 
 
-def live(requests: int, seed: int) -> Tally:
+def live(name: str, requests: int, seed: int) -> Tally:
     """Send so many; the same for the same seed."""
     with (
         tempfile.TemporaryDirectory(prefix="mesh-fuzz-") as folder,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        return runner.run(_run(requests, seed, Path(folder)))
+        return runner.run(_run(DIALECTS[name], requests, seed, Path(folder)))

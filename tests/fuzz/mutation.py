@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator
 from proxy.contract import codec
 from proxy.contract.session import Bye, Nack
 from proxy.http1.bodies import LAST_CHUNK
+from tests.fuzz import framed_seeds
 from tests.integration.proxy.corpus.answers import ANSWERS
 from tests.integration.proxy.corpus.framing import FRAMING
 from tests.integration.proxy.corpus.heads import HEADS
 
 LENGTH_LIMIT = 4096
+Known = list[bytes]
+Parts = tuple[bytes, ...]
 PIECES = (
     b"\r\n", b"\n", b"\r", b"\r\n\r\n", b" ", b"\t", b"\0", b":", b",", b";", b"0", b"1", b"-1",
     b"+1", b"_", b"\xff", b"\x0b", b"Content-Length: 1\r\n", b"Content-Length: 0\r\n",
@@ -28,6 +31,8 @@ PIECES = (
 
 def seeds(target: str) -> list[bytes]:
     """What a target starts from."""
+    if target in framed_seeds.SEEDS:
+        return framed_seeds.SEEDS[target]
     if target in ("requests", "heads", "sniffing"):
         return [one.sent[:LENGTH_LIMIT] for one in (*HEADS, *FRAMING)]
     if target == "answers":
@@ -40,14 +45,20 @@ def seeds(target: str) -> list[bytes]:
     ]
 
 
+def pieces(target: str) -> tuple[bytes, ...]:
+    """What its inputs are made of."""
+    return framed_seeds.PIECES if target in framed_seeds.SEEDS else PIECES
+
+
 def mutated(target: str, seed: int) -> Iterator[bytes]:
     """Without end, the same for the same seed; the first bytes say where the rest is cut."""
     rng = random.Random(seed)
     known = seeds(target)
+    parts = pieces(target)
     while True:
         data = bytearray(rng.choice(known))
         for _ in range(rng.randrange(4)):
-            rng.choice(_CHANGES)(rng, data, known)
+            rng.choice(_CHANGES)(rng, data, known, parts)
         choice = rng.randrange(256)
         yield bytes([choice]) + rng.randbytes(2 * (choice % 6)) + bytes(data[:LENGTH_LIMIT])
 
@@ -56,41 +67,41 @@ def _at(rng: random.Random, data: bytearray) -> int:
     return rng.randrange(len(data) + 1)
 
 
-def _insert(rng: random.Random, data: bytearray, _known: list[bytes]) -> None:
+def _insert(rng: random.Random, data: bytearray, _known: Known, parts: Parts) -> None:
     at = _at(rng, data)
-    data[at:at] = rng.choice(PIECES)
+    data[at:at] = rng.choice(parts)
 
 
-def _overwrite(rng: random.Random, data: bytearray, _known: list[bytes]) -> None:
-    piece = rng.choice(PIECES)
+def _overwrite(rng: random.Random, data: bytearray, _known: Known, parts: Parts) -> None:
+    piece = rng.choice(parts)
     at = _at(rng, data)
     data[at : at + len(piece)] = piece
 
 
-def _flip(rng: random.Random, data: bytearray, _known: list[bytes]) -> None:
+def _flip(rng: random.Random, data: bytearray, _known: Known, _parts: Parts) -> None:
     if data:
         data[rng.randrange(len(data))] = rng.randrange(256)
 
 
-def _delete(rng: random.Random, data: bytearray, _known: list[bytes]) -> None:
+def _delete(rng: random.Random, data: bytearray, _known: Known, _parts: Parts) -> None:
     at = _at(rng, data)
     del data[at : at + rng.choice((1, 1, 2, 4, 16))]
 
 
-def _repeat(rng: random.Random, data: bytearray, _known: list[bytes]) -> None:
+def _repeat(rng: random.Random, data: bytearray, _known: Known, _parts: Parts) -> None:
     at = _at(rng, data)
     data[at:at] = data[at : at + rng.choice((1, 2, 8, 64))]
 
 
-def _splice(rng: random.Random, data: bytearray, known: list[bytes]) -> None:
+def _splice(rng: random.Random, data: bytearray, known: Known, _parts: Parts) -> None:
     other = rng.choice(known)
     data[_at(rng, data) :] = other[rng.randrange(len(other) + 1) :]
 
 
-def _follow(rng: random.Random, data: bytearray, known: list[bytes]) -> None:
+def _follow(rng: random.Random, data: bytearray, known: Known, _parts: Parts) -> None:
     data += rng.choice(known)
 
 
-_CHANGES: tuple[Callable[[random.Random, bytearray, list[bytes]], None], ...] = (
+_CHANGES: tuple[Callable[[random.Random, bytearray, Known, Parts], None], ...] = (
     _insert, _overwrite, _flip, _delete, _repeat, _splice, _follow,
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import msgspec
 
@@ -12,21 +11,11 @@ from proxy.errors import BadMessage
 from proxy.http1.bodies import Chunked
 from proxy.http1.heads import parse_request, parse_response, request_bytes
 from proxy.sniff import ends_as_request, spoken
+from tests.fuzz import framed
 from tests.fuzz.conversations import Broken, forwarded, heard
+from tests.fuzz.cuts import cut
 
 Target = Callable[[bytes], None]
-CUTS_LIMIT = 6
-
-
-def cut(data: bytes) -> tuple[int, bytes, list[bytes]]:
-    """Read a choice and some places from the first bytes; the rest, whole and in these parts."""
-    if not data:
-        return 0, b"", []
-    choice, count = data[0], data[0] % CUTS_LIMIT
-    places, rest = data[1 : 1 + 2 * count], data[1 + 2 * count :]
-    numbers = [places[n] * 256 + places[n + 1] for n in range(0, len(places) - 1, 2)]
-    at = {number % (len(rest) + 1) for number in numbers}
-    return choice, rest, [rest[a:b] for a, b in pairwise(sorted(at | {0, len(rest)}))]
 
 
 def requests(data: bytes) -> None:
@@ -122,4 +111,9 @@ TARGETS: dict[str, Target] = {
     "chunks": chunks,
     "sniffing": sniffing,
     "contract": contract,
+    "hpack": framed.hpack_blocks,
+    "http2": framed.http2,
+    "http2-sessions": framed.http2_sessions,
+    "bolt": framed.bolt,
+    "bolt-sessions": framed.bolt_sessions,
 }

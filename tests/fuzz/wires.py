@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from proxy.assembly import fixed
+from proxy.contract.snapshot import ServiceProtocol
 from proxy.failures import Unheard
 from proxy.http1.downstream import Downstream
 from proxy.http1.upstream import Upstream
 from proxy.listener import Listener
 from proxy.member import Member
-from proxy.pools import Pool, Pools
-from proxy.settings import HostPort, Limits
+from proxy.pools import Pool, Pools, dialled
+from proxy.settings import HostPort, Limits, Spoken
 from proxy.steering.router import FixedRouter
 from proxy.windows import Windows
 
@@ -131,7 +132,7 @@ class _Pool(Pool):
 
     def _dialled(self) -> None:
         self.dialing = 0
-        connection = Upstream(self)
+        connection = dialled(self)
         cast("_Pools", self.pools).dialled(connection)
         self.has_room(connection)
         self._dial_more()
@@ -140,7 +141,7 @@ class _Pool(Pool):
 
 
 class _Pools(Pools):
-    def __init__(self, queue: Queue, limits: Limits, dialled: Callable[[Upstream], None]) -> None:
+    def __init__(self, queue: Queue, limits: Limits, dialled: Callable[[Any], None]) -> None:
         super().__init__(limits)
         self.queue = queue
         self.dialled = dialled
@@ -166,10 +167,17 @@ def running() -> Iterator[Queue]:
         _set_running_loop(before)
 
 
-def relay(queue: Queue, dialled: Callable[[Upstream], None]) -> Listener:
-    """A listener whose requests go to one endpoint; `dialled` wires each connection to it."""
+def relay(
+    queue: Queue,
+    dialled: Callable[[Any], None],
+    *,
+    speaks: Spoken = "http1",
+    protocol: ServiceProtocol = "auto",
+) -> Listener:
+    """A listener whose requests go to one endpoint, which speaks `protocol`; `dialled` wires each
+    connection to it."""
     limits = Limits()
-    choice = fixed("upstream", (HostPort("127.0.0.1", 1),))
+    choice = fixed("upstream", (HostPort("127.0.0.1", 1),), protocol=protocol)
     return Listener(
         name="listen",
         side="out",
@@ -180,7 +188,7 @@ def relay(queue: Queue, dialled: Callable[[Upstream], None]) -> Listener:
         failures=Unheard(),
         access_log=None,
         limits=limits,
-        speaks="http1",
+        speaks=speaks,
     )
 
 

@@ -7,6 +7,7 @@ from itertools import islice, pairwise
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.fuzz import framed
 from tests.fuzz.conversations import Broken, forwarded, heard
 from tests.fuzz.mutation import PIECES, mutated, seeds
 from tests.fuzz.targets import TARGETS
@@ -62,3 +63,16 @@ def test_a_law_that_is_broken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     with pytest.raises(Broken):
         TARGETS["sniffing"](b"GET / HTTP/1.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "reading"),
+    [("bolt", "_frames"), ("http2", "_events"), ("bolt-sessions", "_said")],
+)
+def test_a_cut_that_matters_is_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, reading: str
+) -> None:
+    read = getattr(framed, reading)
+    monkeypatch.setattr(framed, reading, lambda *given: (len(given[-1]), read(*given)))
+    with pytest.raises(Broken):
+        TARGETS[name](b"\x02\0\1\0\2" + seeds(name)[0])
