@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hpack
+import pytest
 
 from proxy.http2.compression import EMPTY_TABLE, Decoder, Encoder
+from proxy.http2.frames import Fault
 
 FIELDS = [
     (b":status", b"200"),
@@ -54,3 +56,13 @@ def test_the_newest_entry_is_not_taken_for_the_one_whose_place_it_got() -> None:
         last = sender.encode(fields)
         assert list(decoder.decode(last, raw=True)) == fields
     assert last
+
+
+@pytest.mark.parametrize(
+    "block",
+    [b"\x0f\x2a\x07chunk\xff\xff\xff\xff\xff", b"\xff\x80", b"\xfe", b"\x00\x05a", b"\x00\x81\x00"],
+)
+def test_what_cannot_be_read_is_told_without_an_address_of_memory(block: bytes) -> None:
+    with pytest.raises(Fault, match="cannot be read") as caught:
+        Decoder().decode(block, raw=True)
+    assert "0x" not in str(caught.value)
