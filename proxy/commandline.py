@@ -108,6 +108,7 @@ def _standalone(given: argparse.Namespace) -> StandaloneSettings:
         raise InvalidSettings("Give --upstream or --snapshot: a stand-alone proxy needs one.")
     if given.upstream and given.snapshot:
         raise InvalidSettings("--upstream and --snapshot both say where requests go: give one.")
+    _check_framed(given.protocol, given.upstream_protocol)
     tcp = tcp_settings(given)
     if tcp.intercept_inbound:
         raise InvalidSettings("--intercept-inbound is for a sidecar: it needs --app-address.")
@@ -173,6 +174,14 @@ def _mesh(given: argparse.Namespace) -> MeshSettings:
         handover=given.handover,
         workers=_workers(given.workers),
     )
+
+
+def _check_framed(spoken: str, sent: str) -> None:
+    if "bolt" in (spoken, sent) and spoken != sent and "auto" not in (spoken, sent):
+        raise InvalidSettings(
+            f"--protocol {spoken} cannot go on as --upstream-protocol {sent}: SOFABolt is turned "
+            "into no other protocol. Leave one of the two out."
+        )
 
 
 def _need(given: argparse.Namespace, *names: str, why: str) -> None:

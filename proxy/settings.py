@@ -10,7 +10,7 @@ import msgspec
 
 Spoken = Literal["auto", "http1", "http2", "bolt", "tcp"]
 """What callers of a listener speak."""
-UpstreamProtocol = Literal["auto", "http1", "http2"]
+UpstreamProtocol = Literal["auto", "http1", "http2", "bolt"]
 """What the fixed upstreams of a stand-alone proxy speak."""
 
 

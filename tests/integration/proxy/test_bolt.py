@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 
@@ -13,6 +14,7 @@ from proxy.settings import HostPort
 from tests.harness.wait import eventually_async
 from tests.integration.proxy import bolt
 from tests.integration.proxy.bolt import caller, echo, serving
+from tests.integration.proxy.processes import alone
 from tests.integration.proxy.rig import (
     LOOPBACK,
     Serve,
@@ -387,3 +389,17 @@ def _orders(one: int, two: int, shares: dict[str, float]) -> Snapshot:
     split = tuple(Share(group=group, percent=percent) for group, percent in shares.items())
     route = Route(name="orders", version=1, rules=(Rule(id="split", split=split),))
     return Snapshot(service={"orders": service}, route={"orders": route})
+
+
+def test_a_stand_alone_proxy_speaks_frames_to_its_upstream_and_refuses_what_is_none() -> None:
+    async def scene() -> None:
+        async with origin(serving(echo)) as port:
+            flags = ("--upstream", f"{LOOPBACK}:{port}", "--upstream-protocol", "bolt")
+            running = await asyncio.to_thread(stack.enter_context, alone(*flags))
+            async with caller(running.port) as who:
+                assert (await who.ask(bolt.request(5, b"five"))).content == b"five"
+            status, said = await asyncio.to_thread(running.get, "/")
+            assert (status, b"bolt" in said) == (502, True)
+
+    with ExitStack() as stack:
+        run(scene())

@@ -25,6 +25,24 @@ def test_a_stand_alone_proxy_is_told_where_to_listen_and_where_to_send() -> None
     assert settings.admin is None
 
 
+def test_framed_calls_go_on_as_they_came() -> None:
+    settings = parse(
+        ["--listen", "127.0.0.1:1", "--upstream", "a:1", "--upstream-protocol", "bolt"]
+    )
+    assert isinstance(settings, StandaloneSettings)
+    assert (settings.protocol, settings.upstream_protocol) == ("auto", "bolt")
+
+
+@pytest.mark.parametrize(("spoken", "sent"), [("http1", "bolt"), ("bolt", "http2")])
+def test_framed_calls_are_turned_into_no_other_protocol(
+    spoken: str, sent: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--listen", "127.0.0.1:1", "--upstream", "a:1"]
+    with pytest.raises(SystemExit):
+        parse([*flags, "--protocol", spoken, "--upstream-protocol", sent])
+    assert "SOFABolt is turned into no other protocol" in capsys.readouterr().err
+
+
 def test_a_sidecar_is_told_who_it_is() -> None:
     settings = parse([*MESH, "--interface", "GET /x/{y}", "--interface", "POST /z"])
     assert isinstance(settings, MeshSettings)
