@@ -26,6 +26,8 @@ class Generations:
         self.path = folder / "door"
         self.port, self.admin = free_port(), free_port()
         self.upstream = upstream
+        self.more: tuple[str, ...] = ()
+        """Flags of every process."""
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def argv(self, *flags: str) -> list[str]:
@@ -33,7 +35,8 @@ class Generations:
         return [
             *(sys.executable, "-m", "proxy", "--listen", f"127.0.0.1:{self.port}"),
             *(("--upstream", self.upstream) if self.upstream else ()),
-            *("--admin", f"127.0.0.1:{self.admin}", "--handover", str(self.path), *flags),
+            *("--admin", f"127.0.0.1:{self.admin}", "--handover", str(self.path)),
+            *(*self.more, *flags),
         ]
 
     def start(self, *flags: str) -> subprocess.Popen[bytes]:

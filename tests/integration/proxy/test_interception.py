@@ -123,6 +123,21 @@ def test_a_server_that_speaks_first_is_reached_and_balanced(near: Wire, tmp_path
         assert edges["db"]["requests"] == 4
 
 
+def test_workers_see_where_a_call_was_going_too(near: Wire, tmp_path: Path) -> None:
+    near.python(*INSTALL)
+    with sidecar(near, tmp_path, "--workers", "2") as stats:
+        by_address = ask(near, f"{FAR}:9001", "http", f"{FAR}:9001", times=8)
+        assert sorted(set(by_address)) == ["one", "two"]
+        heard = ask(near, f"{FAR}:3306", "banner", "hello", times=4)
+        assert set(heard) <= {"220 db-one / hello", "220 db-two / hello"}
+        assert ask(near, f"{FAR}:7777", "http", "elsewhere.example") == ["stranger"]
+        # each worker tells its parent what it saw, once a second
+        eventually(lambda: stats()["listeners"]["intercept"]["accepted"] == 13, timeout=20)
+        edges = {edge["app"]: edge["requests"] for edge in stats()["edges"]}
+        assert (edges["shop"], edges["db"], edges["passthrough"]) == (8, 4, 1)
+        assert len(stats()["workers"]) == 2
+
+
 def test_strangers_are_passed_on_to_and_counted_apart(near: Wire, tmp_path: Path) -> None:
     near.python(*INSTALL)
     with sidecar(near, tmp_path) as stats:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -183,3 +187,67 @@ def test_a_snapshot_reaches_every_worker(origin: Origin, place: Generations) -> 
         for at in range(20):
             assert place.running.get(f"/{at}", host="stock")[0] == 200
         assert (len(origin.seen), len(other.seen)) == (0, 20)
+
+
+def _explained(place: Generations) -> dict[str, Any]:
+    """What it would do with a request, as the client of its admin door prints it."""
+    argv = [*(sys.executable, "-m", "proxy", "explain", "GET /a", "-H", "host: stock")]
+    argv += ["--admin", f"127.0.0.1:{place.admin}"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_a_request_is_explained_by_what_all_workers_hold_and_none_is_sent(
+    origin: Origin, place: Generations
+) -> None:
+    file = place.path.with_name("snapshot.json")
+    file.write_bytes(_snapshot(origin.address))
+    place.upstream = ""
+    place.begun("--snapshot", str(file), *TWO)
+    assert _explained(place)["would_pick"] == "one"
+    assert origin.seen == []
+    with closing(HTTPConnection("127.0.0.1", place.port, timeout=10)) as kept:
+        kept.request("GET", "/kept", headers={"Host": "stock"})
+        kept.getresponse().read()
+        seen = eventually(
+            lambda: (one := _explained(place)["candidates"][0])["connections"] and one
+        )
+        assert (seen["addr"], seen["in_flight"]) == (origin.address, 0)
+    with origin_server() as other:
+        file.write_bytes(_snapshot(other.address))
+        assert place.running.ask_admin("/reload", "POST")[0] == 200
+        said = _explained(place)
+        assert (said["revision"], said["candidates"][0]["addr"]) == (2, other.address)
+    assert origin.seen == ["/kept"]
+
+
+def test_a_snapshot_is_swapped_and_handed_over_under_load_and_no_request_is_lost(
+    origin: Origin, place: Generations
+) -> None:
+    file = place.path.with_name("snapshot.json")
+    file.write_bytes(_snapshot(origin.address))
+    place.upstream = ""
+    flags = ("--snapshot", str(file), *TWO)
+    old = place.begun(*flags)
+    over = threading.Event()
+
+    def ask(name: int) -> list[str]:
+        asked: list[str] = []
+        while not over.is_set():
+            asked.append(f"/{name}/{len(asked)}")
+            assert place.running.get(asked[-1], host="stock")[0] == 200
+        return asked
+
+    with origin_server() as other, ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(ask, name) for name in range(4)]
+        try:
+            for address in (other.address, origin.address, other.address):
+                file.write_bytes(_snapshot(address))
+                assert place.running.ask_admin("/reload", "POST")[0] == 200
+            place.begun(*flags)
+            assert old.wait(20) == 0
+        finally:
+            over.set()
+        asked = [path for one in asking for path in one.result(20)]
+        assert sorted(origin.seen + other.seen) == sorted(asked)
