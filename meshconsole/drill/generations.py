@@ -38,6 +38,19 @@ class Hand(msgspec.Struct):
     restarts: int = 0
 
 
+class Endpoint(msgspec.Struct):
+    """As much as a drill reads of an endpoint."""
+
+    connections: int = 0
+
+
+class Listener(msgspec.Struct):
+    """As much as a drill reads of one of `/stats.listeners`."""
+
+    callers: int = 0
+    endpoints: list[Endpoint] = []
+
+
 class Stats(msgspec.Struct):
     """As much as a drill reads of `/stats`."""
 
@@ -46,6 +59,15 @@ class Stats(msgspec.Struct):
     revision: int = 0
     handover: Passing = msgspec.field(default_factory=Passing)
     workers: list[Hand] = []
+    listeners: dict[str, Listener] = {}
+
+    @property
+    def connections(self) -> int:
+        """Of callers, and to endpoints: those that are kept for the next request, too."""
+        return sum(
+            door.callers + sum(endpoint.connections for endpoint in door.endpoints)
+            for door in self.listeners.values()
+        )
 
 
 class Generations:

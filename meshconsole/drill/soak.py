@@ -83,7 +83,7 @@ async def _run(folder: Path, say: Say, scale: Scale) -> Figures:
         seconds = time.monotonic() - began
         origins.hang_up()
         after = [
-            await _settled(one, was, scale.workers)
+            await _settled(one, was, _processes(scale))
             for one, was in zip(proxies, before, strict=True)
         ]
         for one in reversed(proxies):
@@ -95,11 +95,15 @@ async def _run(folder: Path, say: Say, scale: Scale) -> Figures:
     return _figures(soak, scale, before, after, seconds)
 
 
+def _processes(scale: Scale) -> int:
+    return 1 if scale.workers == 1 else scale.workers + 1
+
+
 def _figures(
     soak: Soak, scale: Scale, before: list[Open], after: list[Open], seconds: float
 ) -> Figures:
     callers, found = soak.callers, slopes(soak.samples)
-    processes = 1 if scale.workers == 1 else scale.workers + 1
+    processes = _processes(scale)
     last = {sample.generation: sample.resident for sample in soak.samples}
     values = callers.ledger.values() | {
         "answered": dict(callers.answered),
@@ -225,16 +229,16 @@ class Soak:
 
 
 async def _open(proxy: Generations) -> Open:
-    """What the process in charge holds."""
+    """What the process in charge holds besides the connections that it says it keeps."""
     stats = await proxy.stats()
-    return Open(proxy.files(), stats.tasks)
+    return Open(proxy.files() - stats.connections, stats.tasks)
 
 
-async def _settled(proxy: Generations, before: Open, workers: int) -> Open:
+async def _settled(proxy: Generations, before: Open, processes: int) -> Open:
     """The same once what the load had opened is closed again, or after a while."""
     ends = time.monotonic() + SETTLE_SECONDS
     while True:
         now = await _open(proxy)
-        if not kept(before, now, workers) or time.monotonic() > ends:
+        if not kept(before, now, processes) or time.monotonic() > ends:
             return now
         await asyncio.sleep(0.1)
