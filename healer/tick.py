@@ -11,6 +11,7 @@ from django.db import DatabaseError
 from meshconsole.encryption import issuance
 from meshconsole.healing import services as healing
 from meshconsole.live import services as live
+from meshconsole.rollouts import services as rollouts
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +20,7 @@ Step = tuple[str, Callable[[datetime], int]]
 ADVANCE: tuple[Step, ...] = (
     ("anomalies lapsed", lambda now: healing.anomalies_lapse(now=now)),
     ("anomalies told", lambda now: healing.anomalies_publish(now=now)),
+    ("rollouts moved", rollouts.rollouts_advance),
 )
 PRUNE: tuple[Step, ...] = (
     ("evidence pruned", lambda now: healing.evidence_prune(now=now)),

@@ -17,12 +17,13 @@ from meshconsole.healing import urls as healing
 from meshconsole.inventory import urls as inventory
 from meshconsole.live import urls as live
 from meshconsole.metrics import metrics
+from meshconsole.rollouts import urls as rollouts
 from meshconsole.steering import urls as steering
 from meshconsole.telemetry import urls as telemetry
 
 ROOMS = (
-    core, access, audit, live, inventory, telemetry, encryption, steering, healing, discovery,
-    front,
+    core, access, audit, live, inventory, telemetry, encryption, steering, healing, rollouts,
+    discovery, front,
 )  # fmt: skip
 
 _docs = inline_styles(SpectacularSwaggerSplitView.as_view(url_name="api:schema"))

@@ -66,6 +66,13 @@ class PreconditionFailed(MeshError):
     code = "precondition_failed"
 
 
+class Frozen(MeshError):
+    """Changes are frozen just now; `detail` says until when and why."""
+
+    status = 423
+    code = "frozen"
+
+
 class PreconditionRequired(MeshError):
     """A change of this object must say which version it changes."""
 

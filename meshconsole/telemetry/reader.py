@@ -126,6 +126,25 @@ class Reader(Generic[Key]):
             found: T = view.answers[question]
             return found
 
+    def tens(self, *, begin: float, end: float, now: float) -> list[Ten[Key]]:
+        """Buckets that lie in [begin, end), of the last `minutes_limit`, oldest first.
+
+        One that still runs is among them when it ends after `now`: what it holds so far is true.
+        Raises Degraded when Redis does not answer.
+        """
+        first = max(-int(-begin // BUCKET_SECONDS) * BUCKET_SECONDS, self._oldest(now))
+        wanted = [
+            at
+            for at in range(first, bucket_of(now) + 1, BUCKET_SECONDS)
+            if at + BUCKET_SECONDS <= end or (end >= now > at)
+        ]
+        with self._lock:
+            self._refresh([at for at in wanted if self._is_stale(at, now)], now)
+            return [self._tens[at][1] for at in wanted]
+
+    def _oldest(self, now: float) -> int:
+        return bucket_of(now) - 60 * self._minutes_limit
+
     def forget(self) -> None:
         """Drop what is kept, as after another Redis was put in place."""
         with self._lock:

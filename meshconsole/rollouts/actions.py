@@ -1,0 +1,55 @@
+"""Which verbs a rollout offers now, before anybody's role is asked."""
+
+from __future__ import annotations
+
+from meshconsole.access.permissions import Action
+from meshconsole.rollouts.models import MESH, Rollout
+from meshconsole.rollouts.states import OWNING, TERMINAL, RolloutState
+
+_S = RolloutState
+_BEGUN = frozenset({_S.PROGRESSING, _S.SOAKING, _S.PAUSED})
+_ALLOWED: dict[str, frozenset[RolloutState]] = {
+    "rollout_plan": frozenset({_S.DRAFT, _S.PREVIEWED}),
+    "rollout_start": frozenset({_S.PREVIEWED}),
+    "rollout_approve": frozenset({_S.AWAITING_APPROVAL}),
+    "rollout_promote": frozenset({_S.SOAKING, _S.PAUSED}),
+    "rollout_pause": frozenset({_S.PROGRESSING, _S.SOAKING}),
+    "rollout_resume": frozenset({_S.PAUSED}),
+    "rollout_abort": frozenset({*_S} - TERMINAL - {_S.ROLLING_BACK, _S.STUCK}),
+    "rollout_rollback": _BEGUN | {_S.STUCK},
+}
+_DANGER = {"rollout_start", "rollout_abort", "rollout_rollback"}
+
+
+def rollout_actions(row: Rollout, username: str) -> list[Action]:
+    """What may be done with it in its state; a start that the whole mesh feels asks for its name
+    to be typed."""
+    return [
+        Action(
+            name,
+            blocked=_blocked(row, name, username),
+            danger=name in _DANGER,
+            confirm=_confirm(row) if name == "rollout_start" else "",
+        )
+        for name in _ALLOWED
+    ]
+
+
+def _blocked(row: Rollout, name: str, username: str) -> str:
+    if row.state not in _ALLOWED[name]:
+        return f"The rollout is {row.state.replace('_', ' ')}."
+    if name == "rollout_approve" and username in (row.created_by, row.started_by):
+        return "Somebody else has to approve what you asked for."
+    return ""
+
+
+def _confirm(row: Rollout) -> str:
+    """What has to be typed: mesh-wide changes and the rotation of the authority ask for it."""
+    if row.application != MESH:
+        return row.application if row.spec.get("to") == "strict" else ""
+    return row.kind
+
+
+def is_open(row: Rollout) -> bool:
+    """Does it own what it changes just now?"""
+    return row.state in OWNING

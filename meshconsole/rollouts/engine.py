@@ -1,0 +1,74 @@
+"""The engine: one step of one rollout, safe to repeat, to race and to kill.
+
+A step claims its rollout by raising the turn, reads evidence without a lock, and writes intent,
+rows and the next `due_at` in one transaction that holds the row at the claimed turn. Whoever is
+killed in between has written nothing, and the claim ends by itself; whoever was overtaken by a
+verb finds another turn and leaves. Intent lives in the same database, so a wave is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db.models import F
+
+from meshconsole.core.errors import MeshError
+from meshconsole.rollouts.kinds.protocol import ENGINE, Halted, Kind
+from meshconsole.rollouts.kinds.registry import kind_of
+from meshconsole.rollouts.models import Rollout
+from meshconsole.rollouts.progressing import begin, progress
+from meshconsole.rollouts.record import Lost, current_wave, held, look_again, pause
+from meshconsole.rollouts.reverting import revert
+from meshconsole.rollouts.soaking import soak
+from meshconsole.rollouts.states import MOVING, RolloutState
+
+CLAIM = timedelta(seconds=15)
+"""After a killed worker, another one takes over so much later."""
+AGAIN = timedelta(seconds=10)
+
+_STEPS: dict[str, Callable[[Rollout, Kind, datetime], None]] = {
+    RolloutState.APPROVED: begin,
+    RolloutState.PROGRESSING: progress,
+    RolloutState.SOAKING: soak,
+    RolloutState.ROLLING_BACK: revert,
+}
+
+
+def step(pk: int, now: datetime) -> bool:
+    """Move one rollout on by one step if it is due; False when somebody else does."""
+    rollout = claimed(pk, now)
+    if rollout is None:
+        return False
+    try:
+        _STEPS[rollout.state](rollout, kind_of(rollout.kind), now)
+    except Lost:
+        return False
+    except (Halted, MeshError) as error:
+        return _halted(rollout, str(error), now)
+    return True
+
+
+def claimed(pk: int, now: datetime) -> Rollout | None:
+    """The rollout, if it is due and this caller is the one to move it."""
+    rollout = Rollout.objects.filter(pk=pk, state__in=MOVING, due_at__lte=now).first()
+    if rollout is None:
+        return None
+    mine = Rollout.objects.filter(pk=pk, turn=rollout.turn, state=rollout.state)
+    if not mine.update(turn=F("turn") + 1, due_at=now + CLAIM):
+        return None
+    rollout.turn += 1
+    return rollout
+
+
+def _halted(rollout: Rollout, why: str, now: datetime) -> bool:
+    """What cannot go on waits for a person; a rollback is tried again instead."""
+    try:
+        with held(rollout) as row:
+            if row.state in (RolloutState.PROGRESSING, RolloutState.SOAKING):
+                pause(row, current_wave(row), actor=ENGINE, why=why, now=now)
+            else:
+                look_again(row, now + AGAIN, why)
+    except Lost:
+        return False
+    return True

@@ -1,0 +1,85 @@
+"""What forbids a verb, each as an error that says what to do instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+
+from meshconsole.core.errors import Conflict, FieldFault, Invalid
+from meshconsole.rollouts.models import MESH, Rollout, Wave
+from meshconsole.rollouts.states import OWNING
+
+REASON_LIMIT = 500
+
+
+def shown(row: Rollout) -> dict[str, Any]:
+    """A rollout's state as problems tell it."""
+    return {
+        "id": row.pk,
+        "kind": row.kind,
+        "application": row.application,
+        "state": row.state,
+        "note": row.note,
+    }
+
+
+def refuse_blocked(blockers: list[str], row: Rollout) -> None:
+    """Raise Conflict with everything that is in the way."""
+    if blockers:
+        raise Conflict(
+            f"It cannot begin: {blockers[0]}",
+            code="blocked",
+            errors=[FieldFault(pointer="", detail=one) for one in blockers],
+            current_state=shown(row),
+        )
+
+
+def refuse_unfit(row: Rollout, wave: Wave) -> bool:
+    """Raise Conflict for what no person may let pass; True when every gate passes."""
+    waiting = wave.targets.filter(acked_at=None).order_by("pk").first()
+    if waiting is not None:
+        raise Conflict(
+            f"{waiting.instance} does not have it in force, so the wave cannot pass.",
+            code="not_acked",
+            current_state=shown(row),
+        )
+    last = list(wave.evaluations.filter(round=wave.rounds))
+    failed = next((one for one in last if one.verdict == "fail"), None)
+    if failed is not None:
+        raise Conflict(
+            f"A gate failed, so the wave cannot pass: {failed.metric}: {failed.sentence}",
+            code="gate_failed",
+            current_state=shown(row),
+        )
+    return bool(last) and all(one.verdict == "pass" for one in last)
+
+
+def owner_of(row: Rollout) -> Rollout | None:
+    """Another rollout that owns what this one changes; the whole mesh is part of any part of it."""
+    others = Rollout.objects.filter(kind=row.kind, state__in=OWNING).exclude(pk=row.pk)
+    if row.application != MESH:
+        others = others.filter(Q(application=row.application) | Q(application=MESH))
+    return others.first()
+
+
+def owned(row: Rollout, owner: Rollout | None = None) -> Conflict:
+    """The error for a change that another rollout owns."""
+    owner = owner or owner_of(row)
+    number = owner.pk if owner else "another"
+    return Conflict(
+        f"Rollout {number} changes the same thing just now: wait for it, or roll it back.",
+        code="owned",
+        current_state=shown(owner) if owner else None,
+    )
+
+
+def check_reason(reason: str, *, needed: bool = False) -> None:
+    """Raise Invalid for a reason that is too long, or missing where one is needed."""
+    sentence = ""
+    if len(reason) > REASON_LIMIT:
+        sentence = f"A reason has at most {REASON_LIMIT} characters."
+    elif needed and not reason.strip():
+        sentence = "To go past approval and freezes, say why."
+    if sentence:
+        raise Invalid(sentence, errors=[FieldFault(pointer="/reason", detail=sentence)])

@@ -1,0 +1,21 @@
+"""Which kinds there are, by name."""
+
+from __future__ import annotations
+
+from meshconsole.core.errors import Invalid
+from meshconsole.rollouts.kinds.protocol import Kind
+from meshconsole.rollouts.kinds.route_table import RouteTable
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (RouteTable(),)}
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of this name; raises Invalid."""
+    try:
+        return KINDS[name]
+    except KeyError:
+        known = ", ".join(KINDS)
+        raise Invalid(
+            f"There is no kind {name[:40]!r} of rollout; there are: {known}.",
+            errors=[{"pointer": "/kind", "detail": f"One of {known}."}],
+        ) from None

@@ -1,0 +1,93 @@
+"""Ledgers of the links that a wave touches: what they counted since a reading, from given words.
+
+Totals of one life of a sidecar only grow, so the difference of two readings is what came between.
+A life that began in between counts from nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+import msgspec
+
+from meshconsole.rollouts.facts import Handshakes
+from meshconsole.telemetry.links import Told
+from proxy.contract.reports import LinkCounts
+
+OPENED, FAILED, STARTED, CUT, ARRIVED, PLAIN = range(6)
+Counts = dict[str, list[int]]
+"""By life, or by caller's life and endpoint: the six numbers above."""
+_LIFE, _EDGE = "at ", "to "
+
+
+class Came(msgspec.Struct, frozen=True):
+    """What a span has seen at a wave's instances."""
+
+    started: int
+    """Requests, in and out."""
+    cut: int
+    """By either end."""
+    arrived: int
+    """Requests of callers."""
+    plain: int
+    """Those of them in plaintext."""
+
+
+def counts_of(told: Iterable[Told], cohort: Collection[str]) -> Counts:
+    """The ledgers at these instances, and those of their callers towards them."""
+    names = set(cohort)
+    counts: Counts = {}
+    for one in told:
+        if one.instance in names:
+            rows = (*one.edges, *((one.forgotten,) if one.forgotten is not None else ()))
+            for edge in rows:
+                _add(counts, f"{_LIFE}{one.name}", edge)
+            own = counts.setdefault(f"{_LIFE}{one.name}", [0] * 6)
+            own[PLAIN] = one.state.plain_requests
+        for edge in one.edges:
+            if edge.side == "out" and edge.instance in names:
+                _add(counts, f"{_EDGE}{one.name} {edge.instance}", edge)
+    return counts
+
+
+def came_since(now: Counts, before: Mapping[str, list[int]]) -> Came:
+    """What the ledgers counted since a reading."""
+    started = cut = arrived = plain = 0
+    for name, numbers in _moved(now, before):
+        cut += numbers[CUT]
+        if name.startswith(_LIFE):
+            started += numbers[STARTED]
+            arrived += numbers[ARRIVED]
+            plain += numbers[PLAIN]
+    return Came(started, cut, arrived, plain)
+
+
+def handshakes_since(now: Counts, before: Mapping[str, list[int]]) -> Handshakes:
+    """Connections and failed handshakes since a reading, and the edge that failed most."""
+    opened = failed = worst_failed = 0
+    worst = ""
+    for name, numbers in _moved(now, before):
+        if name.startswith(_EDGE):
+            opened += numbers[OPENED]
+            failed += numbers[FAILED]
+            if numbers[FAILED] > worst_failed:
+                caller, _, callee = name.removeprefix(_EDGE).partition(" ")
+                worst_failed, worst = numbers[FAILED], f"{caller} -> {callee.rpartition(' ')[2]}"
+    return Handshakes(opened=opened, failed=failed, worst=worst, worst_failed=worst_failed)
+
+
+def _moved(now: Counts, before: Mapping[str, list[int]]) -> Iterable[tuple[str, list[int]]]:
+    for name, numbers in now.items():
+        old = before.get(name, [0] * 6)
+        # An edge whose generation was forgotten counts less than before, which is nothing new.
+        yield name, [max(0, new - less) for new, less in zip(numbers, old, strict=True)]
+
+
+def _add(counts: Counts, name: str, edge: LinkCounts) -> None:
+    numbers = counts.setdefault(name, [0] * 6)
+    numbers[OPENED] += edge.opened
+    numbers[FAILED] += edge.handshakes_failed
+    numbers[STARTED] += edge.started
+    numbers[CUT] += edge.cut
+    if edge.side == "in":
+        numbers[ARRIVED] += edge.started

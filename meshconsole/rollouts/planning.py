@@ -1,0 +1,114 @@
+"""From a wish to rows: the plan of a rollout as it would be now, and as it was previewed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from meshconsole.rollouts.cohort import waits_of
+from meshconsole.rollouts.kinds.protocol import Draft
+from meshconsole.rollouts.kinds.registry import kind_of
+from meshconsole.rollouts.models import Rollout, Target, Wave
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rollout would do, what is in its way, and who would have to agree."""
+
+    kind: str
+    application: str
+    summary: str
+    waves: list[dict[str, Any]]
+    affected_sidecars: int
+    instance_count: int
+    soak_seconds: float
+    """Of all waves, holds among them: the least that it takes."""
+    min_requests: int
+    blockers: list[str]
+    approval: str
+    """Why policy asks a second person; empty when it does not."""
+
+
+def rollout_of(kind: str, application: str, spec: Mapping[str, Any]) -> Rollout:
+    """A rollout that is not a row yet, its spec checked; raises Invalid, NotFound."""
+    checked = kind_of(kind).checked(application, spec)
+    return Rollout(kind=kind, application=application, spec=checked)
+
+
+def preview_of(rollout: Rollout, now: datetime) -> Preview:
+    """Its plan as the mesh is now; changes nothing."""
+    kind = kind_of(rollout.kind)
+    draft = kind.plan(rollout)
+    blockers = kind.precheck(rollout, None, now)
+    if not draft.waves and not blockers:
+        blockers = ["There is nothing to change."]
+    seats = {seat.instance for wave in draft.waves for seat in wave.seats}
+    return Preview(
+        kind=rollout.kind,
+        application=rollout.application,
+        summary=draft.summary,
+        waves=[
+            {
+                "number": number,
+                "stage": wave.stage,
+                "share": wave.share,
+                "goal": wave.goal,
+                "soak_seconds": wave.soak_seconds,
+                "hold_seconds": wave.hold_seconds,
+                "instances": [seat.instance for seat in wave.seats],
+            }
+            for number, wave in enumerate(draft.waves, 1)
+        ],
+        affected_sidecars=draft.affected_sidecars,
+        instance_count=len(seats),
+        soak_seconds=sum(wave.soak_seconds + wave.hold_seconds for wave in draft.waves),
+        min_requests=waits_of(rollout).min_requests,
+        blockers=blockers,
+        approval=approval_of(rollout, draft),
+    )
+
+
+def approval_of(rollout: Rollout, draft: Draft) -> str:
+    """Why a second person is asked."""
+    if draft.approval:
+        return draft.approval
+    return "Whoever made it asks for it." if waits_of(rollout).ask_approval else ""
+
+
+def waves_write(rollout: Rollout, draft: Draft) -> None:
+    """The plan as rows, in place of any before."""
+    rollout.waves.all().delete()
+    for number, planned in enumerate(draft.waves, 1):
+        wave = Wave.objects.create(
+            rollout=rollout,
+            number=number,
+            stage=planned.stage,
+            share=planned.share,
+            goal=planned.goal,
+            soak_seconds=planned.soak_seconds,
+            hold_seconds=planned.hold_seconds,
+        )
+        Target.objects.bulk_create(
+            Target(
+                wave=wave,
+                instance=seat.instance,
+                application=seat.application,
+                unit=seat.unit,
+            )
+            for seat in planned.seats
+        )
+
+
+def is_as_planned(rollout: Rollout, draft: Draft) -> bool:
+    """Is the plan in the rows still the one that would be made now?"""
+    kept = [
+        (wave.stage, wave.share, wave.goal, [t.instance for t in wave.targets.order_by("pk")])
+        for wave in rollout.waves.order_by("number")
+    ]
+    now = [
+        (wave.stage, wave.share, wave.goal, [seat.instance for seat in wave.seats])
+        for wave in draft.waves
+    ]
+    return kept == now

@@ -1,0 +1,28 @@
+"""Addresses of this room: its part of the REST API."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from meshconsole.rollouts import api, verbs
+
+app_name = "rollouts"
+urlpatterns: list[URLPattern] = []
+api_urlpatterns: list[URLPattern] = [
+    path("rollouts", api.RolloutsView.as_view(), name="rollouts"),
+    path("rollouts/preview", api.RolloutPreviewView.as_view(), name="rollouts-preview"),
+    path("rollouts/<int:pk>", api.RolloutView.as_view(), name="rollout"),
+    path("rollouts/<int:pk>/decisions", api.DecisionsView.as_view(), name="rollout-decisions"),
+    path("rollouts/<int:pk>/preview", verbs.RolloutPlanView.as_view(), name="rollout-preview"),
+    path("rollouts/<int:pk>/start", verbs.RolloutStartView.as_view(), name="rollout-start"),
+    path("rollouts/<int:pk>/approve", verbs.RolloutApproveView.as_view(), name="rollout-approve"),
+    path("rollouts/<int:pk>/promote", verbs.RolloutPromoteView.as_view(), name="rollout-promote"),
+    path("rollouts/<int:pk>/pause", verbs.RolloutPauseView.as_view(), name="rollout-pause"),
+    path("rollouts/<int:pk>/resume", verbs.RolloutResumeView.as_view(), name="rollout-resume"),
+    path("rollouts/<int:pk>/abort", verbs.RolloutAbortView.as_view(), name="rollout-abort"),
+    path(
+        "rollouts/<int:pk>/rollback", verbs.RolloutRollbackView.as_view(), name="rollout-rollback"
+    ),
+    path("freezes", api.FreezesView.as_view(), name="freezes"),
+    path("freezes/<int:pk>", api.FreezeView.as_view(), name="freeze"),
+]
