@@ -38,17 +38,70 @@ class Routing(Protocol):
 class CallerConnection(Protocol):
     """A caller's connection as its listener keeps it."""
 
-    listener: Listener
-    """The listener as this connection sees it."""
     encrypted: bool
     peer: Peer | None
     """Who calls, as its certificate says."""
+
+    @property
+    def listener(self) -> Door:
+        """The listener as this connection sees it."""
 
     def sweep(self, now: float, draining: bool, /) -> None:
         """Called a few times a second: is something overdue?"""
 
     def abort(self) -> None:
         """End it now."""
+
+
+class Door(Protocol):
+    """What one caller and its requests need of a listener: itself, or what stands for it towards a
+    connection that was going somewhere else (`proxy.interception`)."""
+
+    @property
+    def admission(self) -> Admission:
+        """The gate."""
+
+    @property
+    def draining(self) -> bool:
+        """Does every answer end its connection?"""
+
+    @property
+    def failures(self) -> Failures:
+        """Who hears of failed attempts."""
+
+    @property
+    def limits(self) -> Limits:
+        """What everybody may have."""
+
+    @property
+    def pools(self) -> Pools:
+        """Connections to endpoints."""
+
+    @property
+    def routing(self) -> Routing:
+        """Who may answer."""
+
+    @property
+    def side(self) -> Side:
+        """Whom it faces."""
+
+    def joined(self, caller: CallerConnection, /) -> bool:
+        """A connection was accepted; False when there are too many."""
+
+    def left(self, caller: CallerConnection, /) -> None:
+        """A caller's connection is no more."""
+
+    def observe(self, exchange: Exchange, /) -> None:
+        """A request is over."""
+
+    def refused(self, flag: Flag, /) -> None:
+        """Count an answer made here."""
+
+    def refused_unread(self, refusal: Refusal, /) -> None:
+        """Bytes that are no request were answered."""
+
+    def retry_refused(self) -> None:
+        """The budget did not allow that a request is sent again."""
 
 
 class Listener:
@@ -176,6 +229,10 @@ class Listener:
     def refused(self, flag: Flag) -> None:
         """Count an answer made here."""
         self.refusals[flag] = self.refusals.get(flag, 0) + 1
+
+    def retry_refused(self) -> None:
+        """The budget did not allow that a request is sent again."""
+        self.retries_refused += 1
 
     def refused_unread(self, refusal: Refusal) -> None:
         """Bytes that are no request were answered."""

@@ -25,7 +25,7 @@ from proxy.tracing import traced
 
 if TYPE_CHECKING:
     from proxy.limiting.admission import Meter
-    from proxy.listener import Listener
+    from proxy.listener import Door
     from proxy.seam import Caller, Link
 
 BODY_RATE = 512
@@ -68,7 +68,7 @@ class Exchange:
     over = False
     trace_id = b""
 
-    def __init__(self, listener: Listener, caller: Caller, request: Request, now: float):
+    def __init__(self, listener: Door, caller: Caller, request: Request, now: float):
         self.listener = listener
         self.caller = caller
         self.request = request
@@ -373,7 +373,7 @@ class Exchange:
             return False
         self.is_retry = self.is_retry or self.choice.target.budget.take()
         if not self.is_retry:
-            self.listener.retries_refused += 1
+            self.listener.retry_refused()
         return self.is_retry
 
     def _retry(self, member: Member) -> bool:

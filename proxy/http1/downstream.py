@@ -32,7 +32,7 @@ from proxy.http1.heads import (
 )
 from proxy.http1.lines import bare_line_end
 from proxy.http1.upstream import UNSAFE_IDLE_SECONDS
-from proxy.listener import Listener
+from proxy.listener import Door
 from proxy.relay import Exchange
 from proxy.sockets import has_unread
 
@@ -62,7 +62,7 @@ class Downstream(asyncio.Protocol):
     transport: asyncio.Transport
     _request: Request
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Door) -> None:
         self.listener = listener
         self._phase = READING_HEAD
         self._buffer = b""

@@ -62,6 +62,7 @@ class Intercepted(asyncio.Protocol):
             reset(plain)
             return
         towards = self._interception.towards(destination)
+        # For those who serve callers it is a listener like any other: they need what `Door` says.
         listener = cast("Listener", Facing(self._listener, towards))
         after: asyncio.Protocol
         if destination.port in self._interception.server_first:
