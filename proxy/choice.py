@@ -53,7 +53,7 @@ class Choice:
         """How much each member counts just now."""
         self.counting: dict[Member, int] = {}
         """The same by member, for those that count."""
-        self.schedule: tuple[Member, ...] = ()
+        self.schedule: tuple[Member, ...] = members[:0]
         """Members in the order of their turns; one of weight 2 comes twice; weight 0 never."""
         self._hashed: Ring | Maglev | None = None
         self.arrange(now)

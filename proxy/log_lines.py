@@ -104,13 +104,11 @@ class Lines:
         host = request.host
         if member is None or host is None:
             return self._encoded(exchange, began, seconds)
-        lower = request.lower
-        raw = request.raw
-        at = lower.find(USER_AGENT) + 13
-        agent = raw[at : raw.find(b"\r", at)] if at >= 13 else None
-        at = lower.find(REQUEST_ID) + 15
-        request_id = raw[at : raw.find(b"\r", at)].strip() if at >= 15 else b""
-        said = b"".join((request.method, request.target, host, request_id, exchange.trace_id))
+        agent = request.after(USER_AGENT)
+        request_id = request.after(REQUEST_ID)
+        said = b"".join(
+            (request.method, request.target, host, request_id or b"", exchange.trace_id)
+        )
         if said.translate(None, _UNESCAPED):
             return self._encoded(exchange, began, seconds)
         stamp = int(began * 1000)
@@ -131,9 +129,9 @@ class Lines:
                 host,
                 b'","user_agent":',
                 self._agents.get(agent) or self._agent(agent),
-                b',"x_request_id":"' if at >= 15 else b',"x_request_id":null',
-                request_id,
-                b'","trace_id":"' if at >= 15 else b',"trace_id":"',
+                b',"x_request_id":null,"trace_id":"'
+                if request_id is None
+                else b',"x_request_id":"%b","trace_id":"' % request_id,
                 exchange.trace_id,
                 b'"}\n' if peer is None else b'"%b}\n' % peer.log_part,
             )
@@ -222,7 +220,7 @@ class Lines:
             return b"null"
         if len(self._agents) >= REMEMBERED:
             self._agents.clear()
-        said = self._agents[agent] = _json(agent.strip().decode("latin-1"))
+        said = self._agents[agent] = _json(agent.decode("latin-1"))
         return said
 
 

@@ -36,13 +36,17 @@ class MemberPool(Protocol):
         """Close what is idle now, and what has room when it is done."""
 
 
+COUNTERS = (
+    "answered", "attempts", "connect", "overflow", "protocol", "retries", "server_error", "strays",
+    "timeout",
+)  # fmt: skip
+"""Of an endpoint; they only grow."""
+
+
 class EndpointStats:
     """What this sidecar has seen of one endpoint since it first knew it; numbers only grow."""
 
-    __slots__ = (
-        "answered", "attempts", "connect", "endpoint", "in_flight", "overflow", "protocol",
-        "retries", "server_error", "service", "strays", "timeout",
-    )  # fmt: skip
+    __slots__ = ("endpoint", "in_flight", "service", *COUNTERS)
 
     def __init__(self, service: str, endpoint: Endpoint) -> None:
         self.service = service

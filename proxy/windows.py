@@ -15,15 +15,23 @@ EDGES_LIMIT = 4096
 """Edges counted apart; those beyond share one edge called `other`, so memory stays bounded."""
 
 
+SUMS = (
+    "bytes_in", "bytes_out", "connect", "latency_sum", "protocol", "requests", "s2xx", "s3xx",
+    "s4xx", "s5xx", "server_error", "timeout",
+)  # fmt: skip
+"""The numbers of an edge, without its histogram."""
+
+
 class Counts:
     """What happened on one edge and interface since it was last emptied."""
 
-    __slots__ = (
-        "bytes_in", "bytes_out", "connect", "latency", "latency_sum", "protocol", "requests",
-        "s2xx", "s3xx", "s4xx", "s5xx", "server_error", "timeout",
-    )  # fmt: skip
+    __slots__ = ("latency", *SUMS)
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin at zero."""
         self.requests = 0
         self.connect = 0
         self.timeout = 0
@@ -104,9 +112,8 @@ class Counts:
 
     def add(self, other: Counts) -> None:
         """Add what another has counted."""
-        for name in self.__slots__:
-            if name != "latency":
-                setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         self.latency = [mine + more for mine, more in zip(self.latency, other.latency, strict=True)]
 
 
@@ -143,7 +150,7 @@ class Windows:
             if counts.requests or counts.bytes_in or counts.bytes_out:
                 windows.append(_window(key, counts))
                 self._sums.setdefault(key, Counts()).add(counts)
-                counts.__init__()  # type: ignore[misc]
+                counts.clear()
         return windows
 
     def totals(self) -> list[EdgeWindow]:

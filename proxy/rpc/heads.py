@@ -10,7 +10,6 @@ from proxy.http1.heads import Request, Response
 
 METHOD = b"POST"
 """Whatever is called by a framed request may change something, so it is never sent twice."""
-_LINES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+").fullmatch
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*").fullmatch
 _PART = re.compile(rb"[!$%&'()*+,\-.0-9:;=@A-Z_a-z~]*").fullmatch
 
@@ -23,11 +22,10 @@ def is_part(name: bytes) -> bool:
 class FramedRequest(Request):
     """A whole frame and its head: `POST /{service}/{method}`, Host, and the frame's own headers.
 
-    Few requests are asked for more than a header or two, so the head is rendered only when it is
-    wanted; what is rendered never travels: the endpoint gets the frame.
+    It has no lines: what is asked for is looked up by its name, and what travels is the frame.
     """
 
-    length = None
+    length: int | None = None
     minor = True
 
     def __init__(
@@ -53,6 +51,8 @@ class FramedRequest(Request):
         self.trace_id = trace_id or b"%032x" % random.getrandbits(128)
         self.headers = headers
         """By lower-case name."""
+        self.raw = self.lower = b"\r\n"
+        self.fields = b""
 
     def value(self, name: bytes) -> bytes | None:
         """The value of a header by its lower-case name, if it could be a header of HTTP."""
@@ -67,27 +67,6 @@ class FramedRequest(Request):
     def path(self) -> bytes:
         """The target: no name in it holds a question mark."""
         return self.target
-
-    def __getattr__(self, name: str) -> bytes:
-        """The lines, when they are first asked for."""
-        if name == "raw":
-            self.raw = b"\r\n" + self._rendered()
-            return self.raw
-        if name == "lower":
-            self.lower = self.raw.lower()
-            return self.lower
-        if name == "fields":
-            self.fields = self.raw[2:]
-            return self.fields
-        raise AttributeError(name)
-
-    def _rendered(self) -> bytes:
-        lines = [b"host: %b\r\n" % (self.host or b"")]
-        lines += [b"%b: %b\r\n" % pair for pair in self.headers.items()]
-        rendered = b"".join(lines)
-        if rendered.count(b"\n") == len(lines) and _LINES(rendered):
-            return rendered
-        return b"".join(line for line in lines if line.count(b"\n") == 1 and _LINES(line))
 
 
 class FramedResponse(Response):

@@ -6,16 +6,12 @@ from collections.abc import Callable, Iterable
 
 from proxy.failures import Failure
 from proxy.listener import Listener
-from proxy.member import EndpointStats, Member
+from proxy.member import COUNTERS, EndpointStats, Member
 from proxy.windows import Windows
 from proxy.workers.words import DoorSeen, EndpointSeen, Seen
 
 FAILURES_LIMIT = 256
 """Told one by one between two tellings; the others are in the counters."""
-COUNTERS = tuple(
-    name for name in EndpointStats.__slots__ if name not in ("endpoint", "service", "in_flight")
-)
-"""Of an endpoint; they only grow."""
 _DOOR = ("accepted", "turned_away", "retries_refused")
 
 
