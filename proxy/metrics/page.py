@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from proxy import __version__
+from proxy.compiled import engine
 from proxy.contract.reports import EdgeWindow
 from proxy.listener import Listener
 from proxy.metrics.doors import doors_of, limits_of
@@ -48,7 +49,8 @@ def exposition(seen: Seen, upstreams: Upstreams) -> str:
 
 
 def _own(seen: Seen) -> Iterator[Family]:
-    yield Family("meshproxy_build_info", "gauge", "Always 1.", [("", {"version": __version__}, 1)])
+    built = {"version": __version__, "engine": engine()}
+    yield Family("meshproxy_build_info", "gauge", "Always 1.", [("", built, 1)])
     yield Family(
         "meshproxy_config_revision",
         "gauge",

@@ -15,7 +15,7 @@ from proxy.backoff import Backoff
 from proxy.wire import Ended, Wire
 from proxy.workers.words import FROM_WORKER, FromWorker
 
-MODULE = "proxy.workers.worker"
+MODULE = "proxy.workers"
 STEADY_SECONDS = 10.0
 """A worker that lived for so long was a good one: the next is started without a long pause."""
 

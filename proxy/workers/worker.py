@@ -1,4 +1,4 @@
-"""A worker process: `python -m proxy.workers.worker FD`, started by a parent and by nobody else."""
+"""A worker process: `python -m proxy.workers FD`, started by a parent and by nobody else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import gc
 import logging
 import signal
 import socket
-import sys
 
 import uvloop
 
@@ -120,7 +119,3 @@ def main(fd: int) -> int:
 
 async def _run(fd: int) -> int:
     return await Worker(Wire(socket.socket(fileno=fd), FROM_PARENT)).run()
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(int(sys.argv[1])))
