@@ -32,7 +32,7 @@ from meshconsole.drill.stage import Figures, Scale
 
 ABOUT = "hand proxies over to new processes under counted load of every protocol; nothing lost"
 SCALE = Scale(
-    requests=100_000, changes=10, concurrency=48, rate=2000.0,
+    requests=120_000, changes=9, concurrency=48, rate=2000.0,
     protocols=PROTOCOLS, workers=2, tls=True,
 )  # fmt: skip
 Say = Callable[[str], None]
