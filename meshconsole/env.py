@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import Field, SecretStr
@@ -38,6 +38,19 @@ class Environment(BaseSettings):
     trusted_proxy: bool = False
     """Believe `X-Forwarded-Proto` and `X-Forwarded-For` of the proxy in front."""
     trust_domain: str = "mesh.local"
+    signer: Literal["local", "file", "vault"] = "local"
+    """What makes the next generation of the authority."""
+    authority_file: Path | None = None
+    """PEM file of the `file` signer: private key, its certificate, and the chain to the root."""
+    vault_address: str = ""
+    """`https://host:port` of the `vault` signer."""
+    vault_mount: str = "pki"
+    vault_role: str = "mesh"
+    vault_namespace: str = ""
+    vault_token_file: Path = Path("/run/secrets/vault-token")
+    """Read again for every certificate."""
+    vault_ca_file: Path | None = None
+    """Whom to believe that it is Vault; the system's roots without it."""
     discovery_host: str = "127.0.0.1"
     discovery_port: int = Field(default=9443, ge=0, le=65535)
     enrol_port: int = Field(default=9444, ge=0, le=65535)

@@ -9,9 +9,7 @@ import os
 import secrets
 import socket
 import sys
-import time
 from contextlib import AbstractAsyncContextManager, suppress
-from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -20,13 +18,12 @@ from websockets.typing import Subprotocol
 
 from meshconsole.core import redis as core_redis, revision
 from meshconsole.discovery import keys
-from meshconsole.discovery.desk import Desk
 from meshconsole.discovery.enrol import FRAME_LIMIT_BYTES as JOIN_LIMIT_BYTES, EnrolDoor
 from meshconsole.discovery.leader import Leader
+from meshconsole.discovery.renewals import Renewals
 from meshconsole.discovery.shard import Shard
 from meshconsole.discovery.tls import Doors
 from meshconsole.discovery.watch import listen
-from meshconsole.encryption.authority import SealBroken
 from meshconsole.telemetry.services import WindowStore
 from proxy.aio import cancelled, spawn
 from proxy.contract.session import CHANNEL, ENROLMENT, FRAME_LIMIT_BYTES
@@ -38,8 +35,6 @@ _BACKLOG = 1024
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _MMAP_THRESHOLD_BYTES = 128 * 1024
 Door = AbstractAsyncContextManager[Server]
-_AGAIN_SECONDS = 1.0
-_RENEWAL_LOOK_SECONDS = 60.0
 
 
 def spare_memory() -> None:
@@ -69,21 +64,26 @@ async def run(
     )
     leader = Leader(shard_id, redis, shard.counts)
     doors = Doors(sorted({"localhost", "127.0.0.1", host}))
-    desk = Desk("discovery-keys")
+    renewals = Renewals(doors)
     tasks = [*shard.start(), spawn(_watch_parent(supervised, stop), name="discovery-parent")]
     try:
-        if not await _first_certificate(doors, desk, stop):
+        if not await renewals.first(stop):
             return stop.is_set()
         async with (
             _channel(shard, doors, host, port),
             _enrolment(EnrolDoor(shard.counts, lambda: doors.roots), doors, host, enrol_port),
         ):
             subscriber = core_redis.async_client(text=False, wait_forever=True)
-            calls = {keys.HEAD: shard.watch.wake, revision.CHANNEL: leader.hint}
+
+            def changed() -> None:
+                leader.hint()
+                renewals.hint()
+
+            calls = {keys.HEAD: shard.watch.wake, revision.CHANNEL: changed}
             tasks += [
                 spawn(leader.run(), name="discovery-leader"),
                 spawn(listen(subscriber, calls), name="discovery-listen"),
-                spawn(_renewals(doors, desk), name="discovery-renewals"),
+                spawn(renewals.run(), name="discovery-renewals"),
             ]
             logger.info("discovery serves", extra={"shard": shard_id, "port": port})
             whole = await _until_stopped(tasks, stop)
@@ -155,33 +155,6 @@ def _quiet() -> logging.Logger:
     made = logging.getLogger("meshconsole.discovery.websockets")
     made.setLevel(logging.CRITICAL)
     return made
-
-
-async def _first_certificate(doors: Doors, desk: Desk, stop: asyncio.Event) -> bool:
-    """Wait for the database with the authority in it; sidecars run on meanwhile."""
-    while not stop.is_set():
-        try:
-            await desk.ask(doors.renew, datetime.now(UTC))
-        except (DatabaseError, TimeoutError) as error:
-            logger.warning("no certificate yet; is the database up?", extra={"error": str(error)})
-            await asyncio.sleep(_AGAIN_SECONDS)
-        except SealBroken as error:
-            logger.critical("%s", error)
-            return False
-        else:
-            return True
-    return False
-
-
-async def _renewals(doors: Doors, desk: Desk) -> None:
-    while True:
-        await asyncio.sleep(_RENEWAL_LOOK_SECONDS)
-        if time.time() < doors.renew_at:
-            continue
-        try:
-            await desk.ask(doors.renew, datetime.now(UTC))
-        except (DatabaseError, TimeoutError, SealBroken) as error:
-            logger.warning("the old certificate is kept", extra={"error": str(error)})
 
 
 async def _released(leader: Leader) -> None:

@@ -22,6 +22,7 @@ from meshconsole.discovery.desk import Desk
 from meshconsole.discovery.greeting import Refusal, node_check
 from meshconsole.encryption.authority import certificate_der
 from meshconsole.encryption.issuance import IssuedCertificate, JoinRefused, enrol
+from meshconsole.encryption.signing import SigningFailed
 from proxy.contract.codec import InvalidFrame, decode_from_sidecar, encode
 from proxy.contract.session import PROTO, ROOTS_HEADER, Bye, Cert, Join, Refused
 
@@ -98,6 +99,10 @@ class EnrolDoor:
             return Refused(code=refusal.code, msg=refusal.msg)
         except TimeoutError:
             raise
+        except SigningFailed as error:
+            self._counts["joins_failed"] += 1
+            logger.warning("no certificate", extra={"error": str(error)})
+            return Bye(retry_after_ms=_RETRY_MS[1], reason="No certificate just now; ask again.")
         except Exception:
             self._counts["joins_failed"] += 1
             logger.exception("join failed")

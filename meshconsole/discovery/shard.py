@@ -58,6 +58,8 @@ class Shard:
         self.streams: dict[str, Stream] = {}
         self.shelf = Shelf()
         self.desk = Desk("discovery-shard")
+        self._signing = Desk("discovery-signing")
+        """A signer may be far away, and must not hold up what is written down."""
         self._trust_domain = trust_domain
         self._quotas: dict[str, tuple[Bucket | None, Bucket | None]] = {}
         """What is left of the quotas of those who are not here; coming back does not fill it."""
@@ -266,7 +268,7 @@ class Shard:
             )
             return
         try:
-            issued = await self.desk.ask(
+            issued = await self._signing.ask(
                 renew, identity=stream.identity, csr_pem=request.pem, now=_utc_now()
             )
         except JoinRefused as refusal:

