@@ -31,6 +31,10 @@ PAUSE_SECONDS = 0.2
 """Until the next try when no descriptor is left to accept with."""
 
 Make = Callable[[], asyncio.Protocol]
+Meet = Callable[[socket.socket, str], object]
+"""Takes an accepted socket, and the address of its caller."""
+Serve = Callable[[Listener], asyncio.Protocol]
+"""Makes who serves a connection that sees its listener like this."""
 
 
 def ceiling_of(limit: int) -> int:
@@ -46,36 +50,40 @@ def current_ceiling() -> int:
 class Arrival(asyncio.Protocol):
     """Stands in until a connection in plaintext is let in."""
 
-    __slots__ = ("_ceiling", "_listener", "_make")
+    __slots__ = ("_ceiling", "_listener", "_make", "_serve")
 
-    def __init__(self, listener: Listener, make: Make, ceiling: int) -> None:
+    def __init__(self, listener: Listener, make: Make, serve: Serve, ceiling: int) -> None:
         self._listener = listener
         self._make = make
+        self._serve = serve
         self._ceiling = ceiling
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         caller = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
+        source = peer[0] if peer else ""
         descriptor = transport.get_extra_info("socket").fileno()
-        if descriptor < self._ceiling and self._listener.has_room_for(peer[0] if peer else ""):
-            after = self._make()
+        if descriptor < self._ceiling and self._listener.has_room_for(source):
+            after = self._after(source)
             caller.set_protocol(after)
             after.connection_made(caller)
         else:
             self._listener.turned_away += 1
             caller.abort()
 
+    def _after(self, source: str) -> asyncio.Protocol:
+        listener = self._listener
+        place = listener if listener.gate is None else listener.gate.place(listener, source, None)
+        return self._make() if place is listener else self._serve(place)
 
-class EncryptedDoor:
-    """Accepts at one socket and shakes hands with each caller; closes it in the end."""
 
-    def __init__(
-        self, listener: Listener, make: Make, listening: socket.socket, tls: ssl.SSLContext
-    ) -> None:
+class Accepting:
+    """Accepts at one socket, whatever is to be done with a caller first; closes it in the end."""
+
+    def __init__(self, listener: Listener, listening: socket.socket, meet: Meet) -> None:
         self._listener = listener
-        self._make = make
         self._listening = listening
-        self._tls = tls
+        self._meet = meet
         self._ceiling = current_ceiling()
         self._loop = asyncio.get_running_loop()
         self._later: asyncio.TimerHandle | None = None
@@ -105,70 +113,118 @@ class EncryptedDoor:
             self._later = self._loop.call_later(PAUSE_SECONDS, self._begin)
             return
         if caller.fileno() < self._ceiling and self._listener.has_room_for(peer[0]):
-            Handshake(self._listener, self._make, caller, self._tls)
+            self._meet(caller, peer[0])
         else:
             self._listener.turned_away += 1
             caller.close()
 
 
-class Handshake:
+class Newcomer:
     """A caller that is not known yet; it has its place among the listener's callers."""
 
     encrypted = False
     peer: Peer | None = None
 
-    def __init__(
-        self, listener: Listener, make: Make, caller: socket.socket, tls: ssl.SSLContext
-    ) -> None:
+    def __init__(self, listener: Listener, serve: Serve, caller: socket.socket) -> None:
         self.listener = listener
-        self._make = make
+        self.caller = caller
+        self._serve = serve
+        self._connecting: asyncio.Task[None] | None = None
+        self._is_ours = True
+        """Is the socket still here to be closed, and not yet a transport's?"""
         if listener.joined(self):
-            self._shaking = spawn(self._shake(caller, tls), name="handshake")
+            listener.unknown.add(self)
+            self.begin()
         else:
             caller.close()
 
-    def sweep(self, _now: float, _draining: bool) -> None:
+    def begin(self) -> None:
+        """It has joined: find out what it is."""
+        raise NotImplementedError
+
+    def connect(self, tls: ssl.SSLContext | None, seconds: float) -> None:
+        """Make it a connection, with a handshake of so many seconds at most, or in plaintext."""
+        self._connecting = spawn(self._connect(tls, seconds), name="take a caller in")
+        self._connecting.add_done_callback(lambda _: self.leave())
+
+    def sweep(self, now: float, draining: bool) -> None:
         """Nothing is overdue: the handshake has a deadline of its own."""
+
+    def turn_to(self, listener: Listener) -> None:
+        """It is judged when it is known."""
 
     def abort(self) -> None:
         """End it now."""
-        self._shaking.cancel()
+        if self._connecting is not None:
+            self._connecting.cancel()
+        else:
+            self.leave()
 
-    async def _shake(self, caller: socket.socket, tls: ssl.SSLContext) -> None:
+    def leave(self) -> None:
+        """It is somebody else's, or gone."""
+        if self._is_ours:
+            self._is_ours = False
+            self.caller.close()
+        self.listener.unknown.discard(self)
+        self.listener.left(self)
+
+    def failed(self, error: OSError) -> None:
+        """Whatever it sent, it was no handshake."""
+
+    def place(self, transport: asyncio.Transport) -> Listener | None:
+        """The listener as the connection sees it; None does not serve it."""
+        return self.listener
+
+    async def _connect(self, tls: ssl.SSLContext | None, seconds: float) -> None:
+        self._is_ours = False
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                self._made,
-                caller,
+                lambda: _StandIn(self),
+                self.caller,
                 ssl=tls,
-                ssl_handshake_timeout=self.listener.limits.head_seconds,
+                ssl_handshake_timeout=seconds if tls is not None else None,
             )
-        except OSError:
-            pass  # whatever they sent, it was no handshake
-        finally:
-            self.listener.left(self)
-
-    def _made(self) -> asyncio.Protocol:
-        return _Encrypted(self)
+        except OSError as error:
+            self.failed(error)
 
     def become(self, transport: asyncio.Transport) -> None:
         """It is known now: whoever serves it takes its place."""
+        place = self.place(transport)
+        self.listener.unknown.discard(self)
+        if place is None:
+            transport.abort()
+            return
         self.listener.stepped_aside(self)
-        after = self._make()
+        after = self._serve(place)
         transport.set_protocol(after)
         after.connection_made(transport)
 
 
-class _Encrypted(asyncio.Protocol):
-    __slots__ = ("_handshake",)
+class Handshake(Newcomer):
+    """A caller that has to encrypt, whatever comes first."""
 
-    def __init__(self, handshake: Handshake) -> None:
-        self._handshake = handshake
+    def __init__(
+        self, listener: Listener, serve: Serve, caller: socket.socket, tls: ssl.SSLContext
+    ) -> None:
+        self._tls = tls
+        super().__init__(listener, serve, caller)
+
+    def begin(self) -> None:
+        """Shake hands."""
+        self.connect(self._tls, self.listener.limits.head_seconds)
+
+
+class _StandIn(asyncio.Protocol):
+    __slots__ = ("_newcomer",)
+
+    def __init__(self, newcomer: Newcomer) -> None:
+        self._newcomer = newcomer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._handshake.become(cast("asyncio.Transport", transport))
+        self._newcomer.become(cast("asyncio.Transport", transport))
 
 
-def arrivals(listener: Listener, make: Make) -> Callable[[], Arrival]:
+def arrivals(listener: Listener, make: Make, serve: Serve) -> Callable[[], Arrival]:
     """What the event loop calls for each connection it accepts in plaintext."""
     ceiling = current_ceiling()
-    return lambda: Arrival(listener, make, ceiling)
+    return lambda: Arrival(listener, make, serve, ceiling)

@@ -21,6 +21,7 @@ from proxy.current import Choice, Current, Member, Target
 from proxy.encryption.holder import Holder
 from proxy.failures import Failures, Unheard
 from proxy.handover.passage import Passage
+from proxy.inbound.gate import Gate
 from proxy.leaving import Leaving
 from proxy.listener import Listener, Routing
 from proxy.notify import READY, main_process, notify
@@ -53,6 +54,8 @@ class Process:
         )
         self.holder = Holder()
         """What a sidecar proves and believes; empty in a stand-alone proxy."""
+        self.gate: Gate | None = None
+        """Who is let in at a sidecar's inbound side."""
         self.windows = Windows()
         self.server = Server(settings.limits, accepting=False)
         self.control: Control = Alone()
@@ -165,7 +168,9 @@ class Process:
         return Router(self.current), lambda: self.current.table.members.values()
 
     async def _open_mesh(self, settings: MeshSettings) -> None:
-        self.current.watch(lambda: self.holder.follow(self.current.snapshot))
+        gate = self.gate = Gate(settings.app, settings.instance, self.holder)
+        self.current.watch(self._follow)
+        self._follow()
         self._failures = self._controlled(settings)
 
         def own_at(port: int) -> Choice:
@@ -193,6 +198,7 @@ class Process:
                 settings.protocol, settings.tcp, settings.inbound, settings.app_address
             ),
             tunnels=to_own if settings.protocol in ("auto", "tcp") else None,
+            gate=gate,
         )
         outbound = Listener(
             name="outbound",
@@ -211,6 +217,12 @@ class Process:
             self.server, inbound, own, own_at, settings.tcp, settings.access_log
         )
         await open_beside(self.server, outbound, self.current, settings.tcp, settings.access_log)
+
+    def _follow(self) -> None:
+        """Believe, and let in, what the snapshot in force says."""
+        self.holder.follow(self.current.snapshot)
+        if self.gate is not None:
+            self.gate.follow(self.current.snapshot)
 
     def _controlled(self, settings: MeshSettings) -> Failures:
         """By an agent of its own, or by a parent that has one; who hears of failures."""

@@ -19,7 +19,14 @@ def factory(listener: Listener) -> Callable[[], asyncio.Protocol]:
         return lambda: Intercepted(listener, interception, serving)
     if listener.speaks == "auto":
         return lambda: Greeter(listener, serving)
+    if listener.gate is not None and listener.speaks != "tcp":
+        return lambda: Greeter(listener, serving, listener.speaks)
     return lambda: serving(listener, listener.speaks)
+
+
+def serve(listener: Listener) -> asyncio.Protocol:
+    """Who serves one connection that sees its listener like this."""
+    return factory(listener)()
 
 
 def serving(listener: Listener, protocol: str) -> asyncio.Protocol:

@@ -78,6 +78,17 @@ def no_server() -> Refusal:
     return Refusal(404, "NR", "Nothing is served on this connection: it is a caller's.")
 
 
+def plaintext_refused() -> Refusal:
+    """Only encrypted connections are taken here."""
+    return Refusal(403, "UAEX", "Plaintext is not taken here: call through a sidecar of the mesh.")
+
+
+def not_allowed(service: str, who: str) -> Refusal:
+    """The caller is known, or shows nothing, and is not on the list."""
+    said = repr(who) if who else "A caller without a certificate"
+    return Refusal(403, "UAEX", f"{said} is not among those who may call {service!r}.")
+
+
 def no_snapshot() -> Refusal:
     """Nobody has told this sidecar anything yet."""
     return Refusal(503, "NR", "This sidecar has no snapshot yet: is the console reachable?")

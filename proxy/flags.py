@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 Flag = Literal[
-    "DC", "DPE", "LR", "NR", "OM", "RL", "SI", "UC", "UF", "UH", "UO", "UPE", "UR", "URX", "UT"
-]
+    "DC", "DPE", "LR", "NR", "OM", "RL", "SI", "UAEX", "UC", "UF", "UH", "UO", "UPE", "UR", "URX",
+    "UT",
+]  # fmt: skip
 
 MEANING: dict[Flag, str] = {
     "DC": "The caller ended its connection before its answer was complete.",
@@ -22,6 +23,7 @@ MEANING: dict[Flag, str] = {
     "OM": "This proxy has too little left of something: memory, files, or connections.",
     "RL": "An interface has as many requests as it may.",
     "SI": "The caller sent or read nothing for too long in the middle of a request.",
+    "UAEX": "The caller may not: it is not on the list, or speaks plaintext where none is taken.",
     "UC": "The endpoint ended the connection before it answered.",
     "UF": "No connection to an endpoint could be had: nothing was sent.",
     "UH": "No endpoint can answer: there is none, or none with a weight.",

@@ -20,6 +20,7 @@ from proxy.windows import Counts, Side, Windows
 
 if TYPE_CHECKING:
     from proxy.encryption.peers import Peer
+    from proxy.inbound.gate import Gate
     from proxy.interception.routing import Interception
     from proxy.relay import Exchange
     from proxy.tcp.routing import Tunnels
@@ -45,6 +46,9 @@ class CallerConnection(Protocol):
     @property
     def listener(self) -> Door:
         """The listener as this connection sees it."""
+
+    def turn_to(self, listener: Listener, /) -> None:
+        """See the listener like this from now on."""
 
     def sweep(self, now: float, draining: bool, /) -> None:
         """Called a few times a second: is something overdue?"""
@@ -109,9 +113,9 @@ class Listener:
 
     __slots__ = (
         "_arriving", "_emptied", "_source_of", "_sources", "accepted", "access_log", "admission",
-        "callers", "draining", "elsewhere", "failures", "interception", "limits", "members", "name",
-        "pools", "refusals", "retries_refused", "routing", "side", "source_limit", "speaks",
-        "tunnels", "turned_away", "windows",
+        "callers", "draining", "elsewhere", "failures", "gate", "interception", "leaving", "limits",
+        "members", "name", "pools", "refusals", "retries_refused", "routing", "side",
+        "source_limit", "speaks", "tunnels", "turned_away", "unknown", "windows",
     )  # fmt: skip
 
     def __init__(
@@ -129,6 +133,7 @@ class Listener:
         speaks: Spoken = "auto",
         tunnels: Tunnels | None = None,
         interception: Interception | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.name = name
         self.speaks = speaks
@@ -150,7 +155,15 @@ class Listener:
         self.draining = False
         """Every answer ends its connection."""
         self._emptied = asyncio.Event()
+        self.gate = gate
+        """Who is let in, and how, where a mesh says that; None takes whoever comes."""
+        if gate is not None:
+            gate.listeners.append(self)
         self.callers: set[CallerConnection] = set()
+        self.unknown: set[CallerConnection] = set()
+        """Those of them of whom nobody knows yet whether they encrypt."""
+        self.leaving: set[CallerConnection] = set()
+        """Those of them that are to end when nothing is in flight on them."""
         self.elsewhere = (0, 0)
         """Callers' connections, plaintext and encrypted, that workers of this process hold."""
         self.source_limit = limits.source_connections if side == "in" else 0
@@ -173,7 +186,19 @@ class Listener:
         """Callers' connections, plaintext and encrypted, here and in workers."""
         encrypted = sum(caller.encrypted for caller in self.callers)
         plain, more = self.elsewhere
-        return plain + len(self.callers) - encrypted, more + encrypted
+        known = len(self.callers) - len(self.unknown)
+        return plain + known - encrypted, more + encrypted
+
+    denies = False
+    """Is nothing served? Never here; of one connection it may be so."""
+
+    def is_unknown(self, caller: CallerConnection) -> bool:
+        """Did it not yet say what it speaks?"""
+        return caller in self.unknown
+
+    def over(self, bare: Listener) -> Listener:
+        """This listener as an intercepted connection sees it: as it is."""
+        return bare
 
     def has_room_for(self, source: str) -> bool:
         """May a connection from this address join? It is the next that does."""
@@ -198,14 +223,20 @@ class Listener:
     def left(self, caller: CallerConnection) -> None:
         """A caller's connection is no more."""
         self.callers.discard(caller)
+        self.leaving.discard(caller)
         if self._source_of:
             self._uncount(caller)
         if not self.callers:
             self._emptied.set()
 
+    def source_of(self, caller: CallerConnection) -> str:
+        """The address a connection came from, where that is counted."""
+        return self._source_of.get(caller, "")
+
     def stepped_aside(self, caller: CallerConnection) -> None:
         """Another object goes on with the same connection, and joins."""
         self.callers.discard(caller)
+        self.leaving.discard(caller)
         self.accepted -= 1
         if self._source_of:
             self._arriving = self._uncount(caller)
@@ -243,7 +274,7 @@ class Listener:
     def sweep(self, now: float) -> None:
         """End what has waited too long: callers, requests, idle connections."""
         for caller in list(self.callers):
-            caller.sweep(now, self.draining)
+            caller.sweep(now, self.draining or caller in self.leaving)
         self.routing.adjust(now)
         self.pools.sweep(self.members(), now)
 

@@ -11,8 +11,9 @@ from time import monotonic
 
 import msgspec
 
-from proxy.arrival import EncryptedDoor, arrivals
-from proxy.doors import factory
+from proxy.aio import spawn
+from proxy.arrival import Accepting, Handshake, Meet, arrivals
+from proxy.doors import factory, serve
 from proxy.listener import Listener
 from proxy.settings import HostPort, Limits
 from proxy.sockets import BACKLOG, Sockets, emptied
@@ -35,7 +36,8 @@ class Opening(msgspec.Struct):
     listener: Listener
     sockets: tuple[socket.socket, ...]
     tls: ssl.SSLContext | None
-    accepting: list[asyncio.Server | EncryptedDoor]
+    accepting: list[asyncio.Server | Accepting]
+    changing: asyncio.Lock
 
 
 class Server:
@@ -69,25 +71,25 @@ class Server:
         """Listen at `place`, or where somebody listened before; raises InvalidSettings when the
         place cannot be had."""
         sockets = await self.sockets.of(listener.name, place)
-        opening = Opening(listener, sockets, tls, [])
+        opening = Opening(listener, sockets, tls, [], asyncio.Lock())
         self._openings.append(opening)
+        if listener.gate is not None:
+            listener.gate.watch(lambda: self._change(opening))
         if self.accepting:
-            await self._accept(opening)
+            await self._accept_anew(opening)
 
     async def accept(self) -> None:
         """Accept connections at every door."""
         self.accepting = True
         for opening in self._openings:
-            await self._accept(opening)
+            await self._accept_anew(opening)
 
     def stop_accepting(self) -> None:
         """Leave the queues to whoever else has the sockets; without such a process they are lost,
         and new callers are refused by the kernel."""
         self.accepting = False
         for opening in self._openings:
-            for server in opening.accepting:
-                server.close()
-            opening.accepting = []
+            self._stop(opening)
         self.sockets.close()
 
     async def _just_accepted(self) -> None:
@@ -104,19 +106,44 @@ class Server:
             caller.abort()
         return len(callers)
 
+    def _change(self, opening: Opening) -> None:
+        """The mode of a door is another: so is how it accepts."""
+        if self.accepting and not opening.changing.locked() and _meeting(opening):
+            self._stop(opening)
+            self._meet(opening)
+        elif self.accepting:
+            spawn(self._accept_anew(opening), name="change a door")
+
+    async def _accept_anew(self, opening: Opening) -> None:
+        """Accept as the door's mode is now; whoever comes in between waits in the queue."""
+        async with opening.changing:
+            self._stop(opening)
+            if self.accepting:
+                await self._accept(opening)
+            if not self.accepting:
+                self._stop(opening)
+
     async def _accept(self, opening: Opening) -> None:
-        loop = asyncio.get_running_loop()
-        make = factory(opening.listener)
+        if self._meet(opening):
+            return
+        listener, loop = opening.listener, asyncio.get_running_loop()
+        made = arrivals(listener, factory(listener), serve)
         for one in opening.sockets:
-            if opening.tls is not None:
-                door = EncryptedDoor(opening.listener, make, one.dup(), opening.tls)
-                opening.accepting.append(door)
-            else:
-                opening.accepting.append(
-                    await loop.create_server(
-                        arrivals(opening.listener, make), sock=one.dup(), backlog=BACKLOG
-                    )
-                )
+            door = await loop.create_server(made, sock=one.dup(), backlog=BACKLOG)
+            opening.accepting.append(door)
+
+    def _meet(self, opening: Opening) -> bool:
+        """Accept here and not in the event loop, if there is something to do with callers first."""
+        meet = _meeting(opening)
+        if meet is not None:
+            doors = [Accepting(opening.listener, one.dup(), meet) for one in opening.sockets]
+            opening.accepting = [*doors]
+        return meet is not None
+
+    def _stop(self, opening: Opening) -> None:
+        for door in opening.accepting:
+            door.close()
+        opening.accepting = []
 
     async def keep_time(self) -> None:
         """Sweep deadlines and write logs, until cancelled."""
@@ -158,6 +185,18 @@ class Server:
             if listener.access_log is not None:
                 await listener.access_log.flush()
         return left
+
+
+def _meeting(opening: Opening) -> Meet | None:
+    """What is to be done with a caller before it is a connection; None for nothing."""
+    listener, tls, gate = opening.listener, opening.tls, opening.listener.gate
+    if tls is not None:
+        return lambda caller, _source: Handshake(listener, serve, caller, tls)
+    if gate is not None and gate.takes_tls:
+        from proxy.inbound.peek import Peeked
+
+        return lambda caller, source: Peeked(listener, serve, gate, caller, source)
+    return None
 
 
 def _tick(listener: Listener, now: float) -> None:

@@ -21,6 +21,9 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 BOLT_V1 = 0x01
 QUIET_SECONDS = 1.0
 """While draining, who has said nothing for so long is left; who has just come is about to speak."""
+TLS_HANDSHAKE = 0x16
+HANDSHAKE_FAILURE = b"\x15\x03\x03\x00\x02\x02\x28"
+"""An alert of TLS (RFC 8446, 6.2): no more is said to who wants TLS where there is none."""
 METHOD_LIMIT = 32
 """As long as a method may be; and as many bytes of empty lines are kept before one."""
 _PRINTABLE = frozenset(range(0x21, 0x7F))
@@ -72,14 +75,20 @@ class Greeter(asyncio.Protocol):
     """Holds a connection until its first bytes tell what is spoken on it, then steps aside."""
 
     __slots__ = (
-        "_buffer", "_make", "_transport", "deadline", "encrypted", "is_full", "listener", "peer",
+        "_buffer", "_expected", "_make", "_transport", "deadline", "encrypted", "is_full",
+        "listener", "peer",
     )  # fmt: skip
 
     def __init__(
-        self, listener: Listener, make: Callable[[Listener, str], asyncio.Protocol]
+        self,
+        listener: Listener,
+        make: Callable[[Listener, str], asyncio.Protocol],
+        expected: str = "",
     ) -> None:
         self.listener = listener
         self._make = make
+        self._expected = expected
+        """What is spoken here if it is not TLS; empty is told from the bytes."""
         self._buffer = b""
         self.deadline = 0.0
         self.encrypted = False
@@ -100,7 +109,9 @@ class Greeter(asyncio.Protocol):
         if not self._buffer:
             self.deadline = monotonic() + self.listener.limits.head_seconds
         self._buffer += data
-        protocol = spoken(self._buffer)
+        if self._buffer[0] == TLS_HANDSHAKE and self._refuses_tls():
+            return
+        protocol = self._expected or spoken(self._buffer)
         if protocol == "tcp" and ends_as_request(self._buffer):
             protocol = "http1"
         if protocol is not None:
@@ -118,9 +129,24 @@ class Greeter(asyncio.Protocol):
             if now - quiet_since > QUIET_SECONDS and not has_unread(self._transport):
                 self._transport.close()
 
+    def turn_to(self, listener: Listener) -> None:
+        """See the listener like this from now on."""
+        self.listener = listener
+
     def abort(self) -> None:
         """End it now."""
         self._transport.abort()
+
+    def _refuses_tls(self) -> bool:
+        """Does a caller want TLS of a sidecar that takes only plaintext? It is told so in TLS."""
+        gate = self.listener.gate
+        if gate is None or self.encrypted:
+            return False
+        peer = self._transport.get_extra_info("peername")
+        gate.unasked_tls(self.listener, peer[0] if peer else "")
+        self._transport.write(HANDSHAKE_FAILURE)
+        self._transport.close()
+        return True
 
     def _become(self, protocol: str) -> None:
         after = self._make(self.listener, protocol)

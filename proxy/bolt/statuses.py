@@ -26,6 +26,7 @@ _OF_FLAG: dict[Flag, int] = {
     "OM": SERVER_THREADPOOL_BUSY,
     "RL": SERVER_THREADPOOL_BUSY,
     "UO": SERVER_THREADPOOL_BUSY,
+    "UAEX": ERROR,
     "UH": ERROR_COMM,
     "UF": ERROR_COMM,
     "UR": ERROR_COMM,
@@ -39,7 +40,7 @@ _AS_HTTP: dict[int, tuple[int, ErrorClass | None]] = {
     TIMEOUT: (504, "timeout"),
     SERVER_THREADPOOL_BUSY: (503, None),
 }
-_FLAG_AS_HTTP = {b"RL": 429, b"NR": 404, b"DPE": 400}
+_FLAG_AS_HTTP = {b"RL": 429, b"NR": 404, b"DPE": 400, b"UAEX": 403}
 """Refusals of the endpoint's sidecar that are no failure of the endpoint."""
 
 

@@ -215,6 +215,12 @@ def subject_of(root: str) -> str:
     return said.digest.hex()
 
 
+def is_der_issued_under(der: bytes, roots: Iterable[str]) -> bool:
+    """Is a certificate signed by one of these roots (PEM)?"""
+    known = [x509.load_pem_x509_certificate(root.encode()) for root in roots]
+    return is_signed_under(x509.load_der_x509_certificate(der), known, [])
+
+
 def utc_now() -> datetime:
     """The time certificates are judged by."""
     return datetime.now(UTC)

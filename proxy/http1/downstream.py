@@ -316,6 +316,10 @@ class Downstream(asyncio.Protocol):
         if self._buffer and not self.is_full:
             asyncio.get_running_loop().call_soon(self._next)
 
+    def turn_to(self, listener: Door) -> None:
+        """See the listener like this from now on."""
+        self.listener = listener
+
     def abort(self) -> None:
         """End at once, in a way that nobody takes for the end of an answer."""
         self._phase = LINGERING

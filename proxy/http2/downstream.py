@@ -205,6 +205,10 @@ class Downstream(Session[CallerStream]):
             if stream.exchange is not None:
                 stream.exchange.caller_left()
 
+    def turn_to(self, listener: Listener) -> None:
+        """See the listener like this from now on."""
+        self.listener = listener
+
     def abort(self) -> None:
         """End it now."""
         if not self.transport.is_closing():

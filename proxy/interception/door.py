@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from proxy.ends import reset
+from proxy.inbound.standing import bare_of
 from proxy.interception.original import leads_here, original_destination
 from proxy.sniff import Greeter
 from proxy.tcp.session import Session
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from proxy.interception.routing import Interception, Towards
     from proxy.listener import Listener
+    from proxy.tcp.routing import Tunnels
 
 
 class Facing:
@@ -63,10 +65,11 @@ class Intercepted(asyncio.Protocol):
             return
         towards = self._interception.towards(destination)
         # For those who serve callers it is a listener like any other: they need what `Door` says.
-        listener = cast("Listener", Facing(self._listener, towards))
+        facing = cast("Listener", Facing(bare_of(self._listener), towards))
+        listener = self._listener.over(facing)
         after: asyncio.Protocol
         if destination.port in self._interception.server_first:
-            after = Session(listener, towards, waits=False)
+            after = Session(listener, cast("Tunnels", listener.tunnels), waits=False)
         else:
             after = Greeter(listener, self._make)
         plain.set_protocol(after)

@@ -240,6 +240,10 @@ class Downstream(Outlet, asyncio.Protocol):
             self.flush()
             self.transport.write_eof()
 
+    def turn_to(self, listener: Listener) -> None:
+        """See the listener like this from now on."""
+        self.listener = listener
+
     def abort(self) -> None:
         """End it now."""
         self.transport.abort()

@@ -105,6 +105,7 @@ async def open_intercept_inbound(
             access_log=opened_log(log, title),
             limits=inbound.limits,
             interception=inward,
+            gate=inbound.gate,
         )
         await server.open(listener, place)
 

@@ -241,6 +241,10 @@ class Session(asyncio.Protocol):
         self.listener.refused(refusal.flag)
         self._cut()
 
+    def turn_to(self, listener: Listener) -> None:
+        """See the listener like this from now on."""
+        self.listener = listener
+
     def abort(self) -> None:
         """End it now, in a way that nobody takes for an end in peace."""
         self._ledger.end("LR")
@@ -272,6 +276,10 @@ class Session(asyncio.Protocol):
 
     def sweep(self, now: float, _draining: bool) -> None:
         """Called a few times a second: is something overdue?"""
+        if self.listener.denies:
+            self._ledger.end("UAEX")
+            self._cut()
+            return
         if now < self._silence.due or self._dialling is not None:
             return
         if self._waits:

@@ -1,0 +1,213 @@
+"""Who is let in at the inbound side: the mode in force, the list of callers, and what became of it.
+
+One port serves plaintext and TLS by what comes first. A connection is judged when it arrives and
+again when the snapshot changes; the usual verdict is none, and costs nothing afterwards. Whoever no
+longer fits after a change of mode or trust is told to end and served until then; whoever may not
+call is answered with a refusal, request by request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from proxy import errors
+from proxy.contract.snapshot import Inbound, Snapshot, TlsMode
+from proxy.encryption.peers import Peers, WrongPeer
+from proxy.encryption.refusals import Refusals, why_failed
+from proxy.inbound.standing import bare_of, standing
+
+if TYPE_CHECKING:
+    import ssl
+
+    from proxy.encryption.contexts import Session
+    from proxy.encryption.holder import Holder
+    from proxy.encryption.peers import Peer
+    from proxy.errors import Refusal
+    from proxy.inbound.standing import Objection
+    from proxy.listener import CallerConnection, Listener
+
+HANDSHAKE = 0x16
+"""The first byte of TLS, and of nothing else that is served."""
+SOURCES_LIMIT = 32
+"""Addresses of callers in plaintext that are remembered."""
+TRUSTED_LIMIT = 1024
+Denial = Literal["observe", "enforce"]
+
+
+class Gate:
+    """One per sidecar; its inbound listeners share it."""
+
+    def __init__(self, app: str, instance: str, holder: Holder) -> None:
+        self._app = app
+        self._instance = instance
+        self.holder = holder
+        self.mode: TlsMode = "plaintext"
+        self.inbound = Inbound(name=app)
+        self.peers = Peers()
+        self.refusals = Refusals()
+        self.denied: dict[Denial, int] = {"observe": 0, "enforce": 0}
+        """Requests and sessions of callers who are not on the list."""
+        self.sources: dict[str, None] = {}
+        """Where callers in plaintext came from, the latest last."""
+        self.listeners: list[Listener] = []
+        self._watchers: list[Callable[[], None]] = []
+        self._trust_mark = holder.trust_mark
+        self._trusted: dict[bytes, bool] = {}
+        holder.watch(self._holder_changed)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call this after each change of the mode."""
+        self._watchers.append(changed)
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """Put in force what a snapshot says of this side."""
+        inbound = snapshot.inbound.get(self._app) or Inbound(name=self._app)
+        mode = inbound.mode_of(self._instance)
+        if (inbound, mode) == (self.inbound, self.mode):
+            return
+        mode_changed = mode != self.mode
+        self.inbound, self.mode = inbound, mode
+        self._judge_again()
+        if mode_changed:
+            for changed in self._watchers:
+                changed()
+
+    @property
+    def takes_tls(self) -> bool:
+        """Is a first byte waited for, to tell TLS from plaintext?"""
+        return self.mode != "plaintext"
+
+    @property
+    def takes_plaintext(self) -> bool:
+        """Is anybody served who does not encrypt?"""
+        return self.mode != "strict"
+
+    def allows(self, peer: Peer | None) -> bool:
+        """Is this caller on the list, or is there none? Who shows no certificate is on no list."""
+        if self.inbound.callers_mode == "off":
+            return True
+        if peer is None:
+            return False
+        who = peer.who
+        return any(
+            (not one.app or one.app == who.app) and (not one.unit or one.unit == who.unit)
+            for one in self.inbound.callers
+        )
+
+    # those who arrive
+
+    def context(self, listener: Listener, source: str) -> ssl.SSLContext | None:
+        """How to shake hands with who wants TLS; None refuses, which is said."""
+        if self.holder.identity is None:
+            why = "it wants TLS, and this sidecar has no certificate yet"
+            self.refusals.refuse("no_identity", listener.name, source, why)
+            return None
+        return self.holder.server_context(listener.speaks)
+
+    def failed(self, listener: Listener, source: str, error: OSError) -> None:
+        """A handshake did not succeed."""
+        reason, words = why_failed(error)
+        self.refusals.refuse(reason, listener.name, source, words)
+
+    def known(self, listener: Listener, source: str, tls: Session) -> bool:
+        """Find out who it is whose handshake succeeded; False refuses, which is said."""
+        try:
+            tls.peer = self.peers.of(tls, self.holder.domain)
+        except WrongPeer as error:
+            self.refusals.refuse("wrong_identity", listener.name, source, str(error).rstrip("."))
+            return False
+        return True
+
+    def unasked_tls(self, listener: Listener, source: str) -> None:
+        """Somebody wants TLS where only plaintext is taken."""
+        why = "it wants TLS and the mode here is plaintext (an application that speaks TLS itself "
+        self.refusals.refuse("tls", listener.name, source, why + "needs --protocol tcp)")
+
+    def place(self, listener: Listener, source: str, peer: Peer | None) -> Listener:
+        """The listener as a new connection sees it; `peer` is None without TLS."""
+        if peer is None:
+            self._note_plaintext(source)
+            if not self.takes_plaintext:
+                why = "it speaks plaintext and the mode here is strict"
+                self.refusals.refuse("plaintext", listener.name, source, why)
+                return standing(
+                    listener, leaves=True, objection=errors.plaintext_refused, denies=True
+                )
+        if self.inbound.callers_mode == "off" or self.allows(peer):
+            return listener
+        return self._objecting(listener, source, peer, leaves=False)
+
+    # those who are there
+
+    def judge(self, caller: CallerConnection) -> None:
+        """Judge an open connection by what is in force now."""
+        bare = bare_of(caller.listener)
+        leaves = not self._fits(caller)
+        if not self.allows(caller.peer):
+            source = bare.source_of(caller)
+            caller.turn_to(self._objecting(bare, source, caller.peer, leaves=leaves))
+        elif leaves:
+            caller.turn_to(standing(bare, leaves=True, objection=None, denies=False))
+        else:
+            caller.turn_to(bare)
+        if leaves:
+            bare.leaving.add(caller)
+        else:
+            bare.leaving.discard(caller)
+
+    def _fits(self, caller: CallerConnection) -> bool:
+        """Would it be let in today?"""
+        if not caller.encrypted:
+            return self.takes_plaintext
+        return self.takes_tls and (caller.peer is None or self._trusts(caller.peer))
+
+    def _trusts(self, peer: Peer) -> bool:
+        """Is a certificate that was trusted once still?"""
+        if peer.der not in self._trusted:
+            from proxy.encryption.identity import is_der_issued_under
+
+            if len(self._trusted) >= TRUSTED_LIMIT:
+                self._trusted.clear()
+            self._trusted[peer.der] = is_der_issued_under(peer.der, self.holder.roots)
+        return self._trusted[peer.der]
+
+    def _objecting(
+        self, listener: Listener, source: str, peer: Peer | None, *, leaves: bool
+    ) -> Listener:
+        enforced = self.inbound.callers_mode == "enforce"
+        objection = self._objection(listener.name, source, peer, enforced)
+        return standing(listener, leaves=leaves, objection=objection, denies=enforced)
+
+    def _objection(self, door: str, source: str, peer: Peer | None, enforced: bool) -> Objection:
+        who = peer.who.uri if peer is not None else ""
+        verb = "refused" if enforced else "would refuse"
+        said = who or f"a caller without a certificate at {source or 'some address'}"
+
+        def objection() -> Refusal | None:
+            self.denied["enforce" if enforced else "observe"] += 1
+            sentence = f"{door} {verb} {said}: it is not among the callers of {self._app!r}"
+            self.refusals.say("denied", who or source, sentence)
+            return errors.not_allowed(self._app, who) if enforced else None
+
+        return objection
+
+    def _note_plaintext(self, source: str) -> None:
+        if source:
+            self.sources.pop(source, None)
+            self.sources[source] = None
+            if len(self.sources) > SOURCES_LIMIT:
+                del self.sources[next(iter(self.sources))]
+
+    def _holder_changed(self) -> None:
+        mark = self.holder.trust_mark
+        if mark != self._trust_mark:
+            self._trust_mark = mark
+            self._trusted = {}
+            self._judge_again()
+
+    def _judge_again(self) -> None:
+        for listener in self.listeners:
+            for caller in list(listener.callers):
+                if not listener.is_unknown(caller):
+                    self.judge(caller)
