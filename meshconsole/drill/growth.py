@@ -13,6 +13,7 @@ from statistics import median
 import msgspec
 
 WARM_UP = 50_000
+"""Requests before memory is judged, and over which it is judged at least."""
 SLOPE_LIMIT_KB = 100.0
 """Per 100,000 requests and process; Envoy 83, HAProxy 34, nginx 0."""
 FILES_SLACK, TASKS_SLACK = 3, 5
@@ -39,7 +40,7 @@ def slopes(samples: Sequence[Sample]) -> dict[str, float]:
     for generation in dict.fromkeys(sample.generation for sample in samples):
         own = [sample for sample in samples if sample.generation == generation]
         warm = [sample for sample in own if sample.done - own[0].done >= WARM_UP]
-        if len(warm) >= 8:
+        if len(warm) >= 8 and warm[-1].done - warm[0].done >= WARM_UP:
             found[generation] = (
                 100_000
                 / 1024

@@ -24,6 +24,8 @@ def test_the_warm_up_and_a_single_step_are_no_trend() -> None:
 
 def test_a_short_generation_says_nothing() -> None:
     assert slopes(_samples([1000] * 6)) == {}
+    often = [Sample("gate 1", at * 2_000, (1000 + at) * 1024) for at in range(50)]
+    assert slopes(often) == {}, "it is judged over less than it was left to warm up"
 
 
 def test_each_generation_is_judged_by_itself_and_each_process_may_grow_a_little() -> None:
