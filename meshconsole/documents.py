@@ -24,10 +24,11 @@ from meshconsole.core.documents import (
     documents_write,
 )
 from meshconsole.core.problems import MEDIA_TYPE
+from meshconsole.encryption.documents import KINDS as ENCRYPTION
 from meshconsole.inventory.documents import KINDS as INVENTORY
 from meshconsole.steering.documents import KINDS as STEERING
 
-KINDS: tuple[Kind[Any], ...] = (*INVENTORY, *STEERING)
+KINDS: tuple[Kind[Any], ...] = (*INVENTORY, *STEERING, *ENCRYPTION)
 """In the order in which they are applied: what is named comes before what names it."""
 
 

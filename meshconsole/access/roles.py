@@ -45,7 +45,12 @@ VERBS: dict[str, Role] = {
     "rollout_bypass": Role.admin,
     "freeze_create": Role.approver,
     "freeze_end": Role.approver,
+    "encryption_set": Role.operator,
+    "encryption_force": Role.admin,
     "join_token_create": Role.admin,
+    "authority_add": Role.admin,
+    "authority_sign_with": Role.admin,
+    "authority_retire": Role.admin,
     "users_manage": Role.admin,
 }
 """Every verb of the product and the least role that may do it; what is not here nobody may do."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from meshconsole.discovery.compiler import MeshFacts, Rendering, Revision
+from meshconsole.discovery.compiler import LinkFact, MeshFacts, Rendering, Revision
 from proxy.contract.check import Fault, check
 from proxy.contract.session import FRAME_LIMIT_BYTES
 from proxy.contract.snapshot import Route, Rule, Service, Snapshot
@@ -37,6 +37,7 @@ _CODES: dict[str, str] = {
     "service_missing": "MC0105",
     "address": "MC0106",
     "percent": "MC0107",
+    "callers_missing": "MC0111",
 }
 """The contract's faults that an operator can cause; any other is MC0199."""
 
@@ -51,6 +52,7 @@ def lint(facts: MeshFacts, revision: Revision) -> list[Finding]:
             for finding in _empty_targets(route, revision.services[name])
         ),
         *_shared_addresses(facts),
+        *(finding for link in facts.links for finding in _links(link, facts)),
     ]
 
 
@@ -91,6 +93,28 @@ def _empty_targets(route: Route, service: Service) -> Iterator[Finding]:
 
 def _targets(rule: Rule) -> Iterator[tuple[int, str]]:
     return ((at, share.group) for at, share in enumerate(rule.split) if share.percent > 0)
+
+
+def _links(link: LinkFact, facts: MeshFacts) -> Iterator[Finding]:
+    modes = {link.mode_of(one.id) for one in facts.instances if one.app == link.app}
+    if link.callers_mode == "enforce" and modes & {"plaintext", "permissive", "preferred"}:
+        yield Finding(
+            code="MC0109",
+            level="warn",
+            path=f"/inbound/{link.app}/callers_mode",
+            msg=f"{link.app!r} enforces its list of callers while instances take plaintext, which "
+            "proves nobody: those requests are refused. Make it strict first, or observe.",
+        )
+    known = {app.name for app in facts.applications}
+    for caller in link.callers:
+        if caller.app and caller.app not in known:
+            yield Finding(
+                code="MC0110",
+                level="warn",
+                path=f"/inbound/{link.app}/callers",
+                msg=f"{link.app!r} lets {caller.app!r} call, which is no application; correct the "
+                "name, or register it.",
+            )
 
 
 def _shared_addresses(facts: MeshFacts) -> Iterator[Finding]:

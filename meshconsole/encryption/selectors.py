@@ -10,20 +10,12 @@ from django.db.models import QuerySet
 
 from meshconsole.core.errors import Degraded, NotFound
 from meshconsole.encryption.authority import key_identifier
-from meshconsole.encryption.blockers import (
-    LINK_CAPS,
-    QUIET_MINUTES,
-    Blocker,
-    PlainCaller,
-    UnableCaller,
-    blockers,
-    unknown,
-)
+from meshconsole.encryption.blockers import Blocker
 from meshconsole.encryption.models import Authority, Certificate, JoinToken, LinkPolicy
 from meshconsole.encryption.policy import Policy, application_row, policy_of
+from meshconsole.encryption.standing import standing_of
 from meshconsole.inventory.models import Instance, Source
-from meshconsole.telemetry import links, selectors as telemetry
-from meshconsole.telemetry.figures import Edge
+from meshconsole.telemetry import links
 from proxy.contract.snapshot import TlsMode
 
 
@@ -59,9 +51,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 def rotation_evidence(generation: int) -> Evidence:
     """Who trusts a generation and who shows a leaf of it; raises NotFound."""
-    row = Authority.objects.filter(generation=generation).first()
-    if row is None:
-        raise NotFound(f"There is no generation {generation} of the authority.")
+    row = authority_get(generation)
     root, issuer = key_identifier(row.certificate), key_identifier(row.chain or row.certificate)
     live = list(
         Instance.objects.open().filter(source=Source.SIDECAR).values_list("instance_id", flat=True)
@@ -82,6 +72,14 @@ def rotation_evidence(generation: int) -> Evidence:
 def authorities() -> QuerySet[Authority]:
     """Every generation, newest first."""
     return Authority.objects.all()
+
+
+def authority_get(generation: int) -> Authority:
+    """One generation; raises NotFound."""
+    row = Authority.objects.filter(generation=generation).first()
+    if row is None:
+        raise NotFound(f"There is no generation {generation} of the authority.")
+    return row
 
 
 def certificates(uri: str = "") -> QuerySet[Certificate]:
@@ -125,47 +123,5 @@ def modes_of(application: str) -> dict[str, TlsMode]:
 
 
 def strict_blockers(application: str, now: datetime) -> list[Blocker]:
-    """What keeps an application from being strict; nothing is left out because it is not known."""
-    modes = modes_of(application)
-    try:
-        edges = [
-            edge
-            for edge in telemetry.edges(minutes=QUIET_MINUTES, now=now.timestamp())
-            if edge.app == application
-        ]
-        states = {name: told.state for name, told in links.latest(links.read()).items()}
-    except Degraded:
-        return [unknown(application)]
-    return blockers(
-        application,
-        modes,
-        states=states,
-        callers=_plain_callers(edges),
-        unable=_unable({edge.source_app for edge in edges}),
-    )
-
-
-def _plain_callers(edges: list[Edge]) -> list[PlainCaller]:
-    plain: dict[str, int] = {}
-    for edge in edges:
-        if not edge.encrypted:
-            plain[edge.source_app] = plain.get(edge.source_app, 0) + edge.figures.requests
-    return [PlainCaller(app, requests) for app, requests in sorted(plain.items()) if requests]
-
-
-def _unable(apps: set[str]) -> list[UnableCaller]:
-    rows = Instance.objects.open().filter(application__name__in=apps)
-    named = rows.order_by("application__name", "instance_id")
-    return [
-        UnableCaller(
-            app,
-            instance,
-            "it has no sidecar."
-            if source != Source.SIDECAR
-            else "its sidecar is too old; update it.",
-        )
-        for app, instance, source, caps in named.values_list(
-            "application__name", "instance_id", "source", "caps"
-        )
-        if source != Source.SIDECAR or not set(caps) >= LINK_CAPS
-    ]
+    """What keeps an application from being strict; what is not known is in the way as well."""
+    return list(standing_of(application, now).blockers)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from meshconsole.discovery.compiler import (
+    LinkFact,
     MeshFacts,
     Rendering,
     compile_revision,
@@ -13,6 +14,7 @@ from meshconsole.discovery.compiler import (
     render,
 )
 from meshconsole.discovery.lint import Finding, faults, lint
+from proxy.contract.snapshot import Caller
 from tests.unit.meshconsole.discovery.test_compiler import a_route, an_instance, facts
 
 
@@ -84,3 +86,20 @@ def test_a_snapshot_that_fits_no_frame_blocks() -> None:
     snapshot = compile_variants(compile_revision(facts(an_instance())))["order/unit1/stable"]
     (finding,) = faults(snapshot, Rendering("0" * 64, b"x" * (4 * 1024 * 1024)))
     assert (finding.code, finding.level) == ("MC0108", "block")
+
+
+def test_a_list_that_is_enforced_while_plaintext_is_taken_is_warned_of() -> None:
+    link = LinkFact(app="order", mode="preferred", callers=(Caller(app="order"),))
+    enforced = msgspec.structs.replace(link, callers_mode="enforce")
+    strict = msgspec.structs.replace(enforced, mode="strict")
+    assert [one.code for one in _linked(enforced)] == ["MC0109"]
+    assert [_linked(link), _linked(strict)] == [[], []]
+
+
+def test_a_caller_that_nobody_knows_is_warned_of() -> None:
+    (finding,) = _linked(LinkFact(app="order", callers=(Caller(app="odrer"), Caller(unit="u"))))
+    assert (finding.code, finding.path) == ("MC0110", "/inbound/order/callers")
+
+
+def _linked(link: LinkFact) -> list[Finding]:
+    return found(msgspec.structs.replace(facts(an_instance()), links=(link,)))
