@@ -63,6 +63,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
     (
         "Change",
         (
+            ("Rollouts", "rollouts", "o", "rollouts:rollouts"),
             ("Routes", "routes", "r", "steering:routes"),
             ("Sidecars", "sidecars", "s", "discovery:sidecars"),
         ),

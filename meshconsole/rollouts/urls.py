@@ -1,13 +1,31 @@
-"""Addresses of this room: its part of the REST API."""
+"""Addresses of this room: its pages, and its part of the REST API."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from meshconsole.rollouts import api, verbs
+from meshconsole.rollouts import api, ledger_pages, verbs, views
 
 app_name = "rollouts"
-urlpatterns: list[URLPattern] = []
+VERBS = (
+    "rollout_plan", "rollout_start", "rollout_approve", "rollout_promote", "rollout_pause",
+    "rollout_resume", "rollout_abort", "rollout_rollback",
+)  # fmt: skip
+urlpatterns: list[URLPattern] = [
+    path("rollouts/", views.rollouts, name="rollouts"),
+    path("rollouts/<int:pk>/", views.rollout, name="rollout"),
+    path("rollouts/<int:pk>/live/", views.rollout_live, name="rollout_live"),
+    path("rollouts/<int:pk>/ledger.csv", ledger_pages.ledger_csv, name="ledger_csv"),
+    path("rollouts/<int:pk>/ledger.json", ledger_pages.ledger_json, name="ledger_json"),
+    *(
+        path(
+            f"rollouts/<int:pk>/{name.removeprefix('rollout_')}/",
+            views.verb_page(name),
+            name=name,
+        )
+        for name in VERBS
+    ),
+]
 api_urlpatterns: list[URLPattern] = [
     path("rollouts", api.RolloutsView.as_view(), name="rollouts"),
     path("rollouts/preview", api.RolloutPreviewView.as_view(), name="rollouts-preview"),

@@ -68,3 +68,40 @@ setInterval(() => {
     if (time.textContent !== text) time.textContent = text;
   }
 }, 2000);
+
+const sizes = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+
+/** Seconds in their two largest units, as the server says them. */
+function lasts(seconds) {
+  let rest = Math.max(0, Math.round(seconds));
+  const parts = [];
+  for (const [size, unit] of sizes) {
+    if (rest >= size) parts.push(`${Math.floor(rest / size)} ${unit}`);
+    rest %= size;
+  }
+  return parts.slice(0, 2).join(" ") || "0 s";
+}
+
+setInterval(() => {
+  if (document.hidden) return;
+  for (const time of document.querySelectorAll("time[data-until]")) {
+    const text = lasts((Date.parse(time.dateTime) - Date.now()) / 1000);
+    if (time.textContent !== text) time.textContent = text;
+  }
+}, 1000);
+
+// A copy button takes the text of the element that it names, and says so for a moment.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copies]");
+  if (!button) return;
+  const source = document.getElementById(button.dataset.copies);
+  const word = button.querySelector("[data-word]");
+  try {
+    await navigator.clipboard.writeText(source.textContent.trim());
+    word.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(source);
+    word.textContent = "Selected";
+  }
+  setTimeout(() => { word.textContent = "Copy"; }, 2000);
+});

@@ -39,6 +39,24 @@ LOOKS = {
     "recovered": ("ok", "recovered"),
     "lapsed": ("idle", "lapsed"),
     "failing": ("bad", "failing"),
+    "awaiting_approval": ("warn", "awaits approval"),
+    "approved": ("busy", "approved"),
+    "progressing": ("busy", "progressing"),
+    "soaking": ("busy", "soaking"),
+    "paused": ("warn", "paused"),
+    "rolling_back": ("warn", "rolling back"),
+    "completed": ("ok", "completed"),
+    "rolled_back": ("warn", "rolled back"),
+    "stuck": ("bad", "stuck"),
+    "applying": ("busy", "applying"),
+    "passed": ("ok", "passed"),
+    "reverting": ("warn", "reverting"),
+    "reverted": ("warn", "reverted"),
+    "written": ("busy", "written"),
+    "acked": ("ok", "in force"),
+    "pass": ("ok", "passes"),
+    "fail": ("bad", "fails"),
+    "inconclusive": ("warn", "inconclusive"),
 }
 """State -> (shape, word). A state that is not here shows its own name with the idle shape."""
 
@@ -218,6 +236,45 @@ def left(moment: datetime | None) -> str:
         return NONE
     seconds = round((moment - timezone.now()).total_seconds())
     return f"in {_span(seconds)}" if seconds > 0 else "over"
+
+
+@register.filter
+def words(name: str) -> str:
+    """A name of the program as people read it."""
+    return name.replace("_", " ")
+
+
+@register.filter
+def grouped(count: int) -> str:
+    """A count with its thousands apart."""
+    return f"{count:,}"
+
+
+@register.filter
+def lasts(seconds: Figure) -> str:
+    """How long something takes, in its two largest units."""
+    if seconds is None or seconds == "":
+        return NONE
+    rest = max(0, round(seconds))
+    parts: list[str] = []
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        if rest >= size:
+            parts.append(f"{rest // size} {unit}")
+            rest %= size
+    return " ".join(parts[:2]) or "0 s"
+
+
+@register.filter
+def countdown(moment: datetime | None) -> SafeString | str:
+    """How long until then, running down in the browser, with the exact time on hover."""
+    if moment is None:
+        return NONE
+    return format_html(
+        '<time datetime="{}" title="{}" data-until>{}</time>',
+        moment.isoformat(),
+        moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        lasts(max(0.0, (moment - timezone.now()).total_seconds())),
+    )
 
 
 @register.filter

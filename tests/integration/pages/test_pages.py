@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from meshconsole.front.context import encrypted_now
 from meshconsole.healing import models as healing
+from meshconsole.rollouts.models import Rollout
+from meshconsole.rollouts.services import rollout_create, rollout_plan
 from meshconsole.steering.services import split_set
 from meshconsole.telemetry.reader import EDGES, INSTANCES
 from tests.factories import a_group, an_application, an_instance
@@ -53,6 +55,10 @@ PAGES = (
     "/feed/",
     "/feed/rows/?state=open",
     "/feed/{anomaly}/",
+    "/rollouts/",
+    "/rollouts/?state=open&kind=route_table&application=order",
+    "/rollouts/{rollout}/",
+    "/rollouts/{rollout}/live/?wave=2",
     "/audit/",
     "/audit/?verb=split_set&text=order",
     "/audit/export.csv",
@@ -65,6 +71,7 @@ MISSING = (
     "/instances/none/",
     "/routes/nobody/",
     "/feed/999999/",
+    "/rollouts/999999/",
     "/no/such/page/",
 )
 
@@ -92,7 +99,15 @@ def mesh() -> dict[str, str]:
         actor="sre",
         reason="Begin",
     )
-    return {"anomaly": str(an_anomaly().pk)}
+    return {"anomaly": str(an_anomaly().pk), "rollout": str(a_rollout().pk)}
+
+
+def a_rollout() -> Rollout:
+    """One that was previewed and not begun."""
+    now = timezone.now()
+    spec = {"split": {"Group_1": 50, "Group_2": 50}}
+    made = rollout_create(kind="route_table", application="order", spec=spec, actor="sre", now=now)
+    return rollout_plan(pk=made.pk, actor="sre", now=now)
 
 
 def an_anomaly(instance: str = "order-1") -> healing.Anomaly:
