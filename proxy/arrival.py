@@ -172,7 +172,7 @@ class Newcomer:
         """Whatever it sent, it was no handshake."""
 
     def place(self, transport: asyncio.Transport) -> Listener | None:
-        """The listener as the connection sees it; None does not serve it."""
+        """The listener as the connection sees it; None says that it was ended."""
         return self.listener
 
     async def _connect(self, tls: ssl.SSLContext | None, seconds: float) -> None:
@@ -192,7 +192,6 @@ class Newcomer:
         place = self.place(transport)
         self.listener.unknown.discard(self)
         if place is None:
-            transport.abort()
             return
         self.listener.stepped_aside(self)
         after = self._serve(place)

@@ -21,7 +21,7 @@ from proxy.current import Choice, Current, Member, Target
 from proxy.encryption.holder import Holder
 from proxy.failures import Failures, Unheard
 from proxy.handover.passage import Passage
-from proxy.inbound.gate import Gate
+from proxy.inbound.side import InboundSide
 from proxy.leaving import Leaving
 from proxy.listener import Listener, Routing
 from proxy.notify import READY, main_process, notify
@@ -54,8 +54,8 @@ class Process:
         )
         self.holder = Holder()
         """What a sidecar proves and believes; empty in a stand-alone proxy."""
-        self.gate: Gate | None = None
-        """Who is let in at a sidecar's inbound side."""
+        self.inbound: InboundSide | None = None
+        """Of a sidecar: who is let in."""
         self.windows = Windows()
         self.server = Server(settings.limits, accepting=False)
         self.control: Control = Alone()
@@ -84,7 +84,9 @@ class Process:
         gc.freeze()
         clock = aio.spawn(self.server.keep_time(), name="keep time")
         control = await self._begin()
+        checks = self._begin_checks()
         status = await self._leaving.over()
+        await aio.cancelled(checks)
         await aio.cancelled(control)
         await aio.cancelled(clock)
         return status
@@ -106,7 +108,7 @@ class Process:
         from proxy.workers.merge import Merger
 
         merger = Merger(lambda: self.server.listeners, self.windows, self._failures)
-        self.crew = Crew(self.settings, self.current, merger)
+        self.crew = Crew(self.settings, self.current, merger, self.holder)
         await self.crew.start(doors)
 
     async def _in_step(self) -> None:
@@ -123,6 +125,12 @@ class Process:
             logger.info("%s is open", listener.name)
         notify(READY, main_process(os.getpid()))
         return aio.spawn(self.control.run(), name="control")
+
+    def _begin_checks(self) -> asyncio.Task[None] | None:
+        if self.inbound is None:
+            return None
+        door = self.inbound.gate.listeners[0]
+        return self.inbound.begin_checks(lambda: self.server.address_of(door))
 
     async def _open_alone(self, settings: StandaloneSettings) -> None:
         tls_in = tls_out = None
@@ -168,9 +176,7 @@ class Process:
         return Router(self.current), lambda: self.current.table.members.values()
 
     async def _open_mesh(self, settings: MeshSettings) -> None:
-        gate = self.gate = Gate(settings.app, settings.instance, self.holder)
-        self.current.watch(self._follow)
-        self._follow()
+        side = self.inbound = InboundSide(settings, self.current, self.holder, self.windows)
         self._failures = self._controlled(settings)
 
         def own_at(port: int) -> Choice:
@@ -198,7 +204,7 @@ class Process:
                 settings.protocol, settings.tcp, settings.inbound, settings.app_address
             ),
             tunnels=to_own if settings.protocol in ("auto", "tcp") else None,
-            gate=gate,
+            gate=side.gate,
         )
         outbound = Listener(
             name="outbound",
@@ -217,12 +223,6 @@ class Process:
             self.server, inbound, own, own_at, settings.tcp, settings.access_log
         )
         await open_beside(self.server, outbound, self.current, settings.tcp, settings.access_log)
-
-    def _follow(self) -> None:
-        """Believe, and let in, what the snapshot in force says."""
-        self.holder.follow(self.current.snapshot)
-        if self.gate is not None:
-            self.gate.follow(self.current.snapshot)
 
     def _controlled(self, settings: MeshSettings) -> Failures:
         """By an agent of its own, or by a parent that has one; who hears of failures."""

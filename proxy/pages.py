@@ -16,7 +16,10 @@ from proxy.settings import MeshSettings
 from proxy.snapshot_file import InvalidSnapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from proxy.assembly import Process
+    from proxy.metrics.text import Family
     from proxy.metrics.upstreams import Upstreams
 
 
@@ -60,6 +63,7 @@ class Pages:
                 "draining": process.server.draining,
                 "tasks": len(asyncio.all_tasks()),
                 "control": process.control.status(),
+                "encryption": process.inbound.state() if process.inbound is not None else None,
                 "handover": process.passage.status(),
                 "workers": process.crew.status() if process.crew is not None else [],
                 "revision": process.current.v,
@@ -103,11 +107,17 @@ class Pages:
             certificate_not_after=ends if isinstance(ends, float) else None,
             loop_late_seconds=process.server.late_seconds,
             draining=process.server.draining,
-            more=footprint(),
+            more=[*footprint(), *self._gate()],
         )
         self._upstreams = self._upstreams or Upstreams()
         text = exposition(seen, self._upstreams)
         return metrics_page(text + (process.crew.exposition() if process.crew is not None else ""))
+
+    def _gate(self) -> Iterator[Family]:
+        from proxy.metrics.encryption import gate_of
+
+        side = self._process.inbound
+        return iter(()) if side is None else gate_of(side.gate, side.state())
 
     def _config(self) -> Page:
         from proxy.redaction import settings_shown

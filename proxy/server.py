@@ -65,6 +65,12 @@ class Server:
         """Where they listen; asked for port 0, the kernel chose."""
         return [int(opening.sockets[0].getsockname()[1]) for opening in self._openings]
 
+    def address_of(self, listener: Listener) -> tuple[str, int]:
+        """Where it listens; asked for port 0, the kernel chose."""
+        opening = next(one for one in self._openings if one.listener is listener)
+        host, port, *_ = opening.sockets[0].getsockname()
+        return str(host), int(port)
+
     async def open(
         self, listener: Listener, place: HostPort, tls: ssl.SSLContext | None = None
     ) -> None:

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from proxy.encryption.peers import Peer
 
 ALPN = {"http1": ["http/1.1"], "http2": ["h2"], "auto": ["h2", "http/1.1"]}
-"""What is offered in the handshake; protocols that have no name there offer nothing."""
+"""What is offered in the handshake; other protocols that have no name there offer nothing."""
+
+
+SELF_CHECK = "mesh-self-check"
+"""Offered by a sidecar that calls its own port only to see that this works."""
 
 
 class Session(ssl.SSLObject):
@@ -79,8 +83,8 @@ def mesh_client(identity: Identity, roots: Iterable[str], protocol: str) -> ssl.
     """For connections between sidecars: what `identity` proves is shown, `roots` (PEM) are believed
     and nobody else."""
     context = _client()
-    if protocol in ALPN:
-        context.set_alpn_protocols(ALPN[protocol])
+    if protocol in ALPN or protocol == SELF_CHECK:
+        context.set_alpn_protocols(ALPN.get(protocol, [SELF_CHECK]))
     _believe(context, identity, roots)
     return context
 
@@ -88,6 +92,7 @@ def mesh_client(identity: Identity, roots: Iterable[str], protocol: str) -> ssl.
 def mesh_server(identity: Identity, roots: Iterable[str], speaks: str) -> ssl.SSLContext:
     """The same for a listener."""
     context = _server(speaks)
+    context.set_alpn_protocols([*ALPN.get(speaks, ()), SELF_CHECK])
     _believe(context, identity, roots)
     return context
 

@@ -38,6 +38,7 @@ class Holder:
         self._clients: dict[str, ssl.SSLContext] = {}
         self._servers: dict[str, ssl.SSLContext] = {}
         self._issued_under: bool | None = None
+        self._trusts: tuple[str, ...] | None = None
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call this after each change of the identity or the trust."""
@@ -87,6 +88,15 @@ class Holder:
     def trust_mark(self) -> str:
         """Sixteen hex digits that are others when the roots in force are."""
         return hashlib.sha256("".join(self.roots).encode()).hexdigest()[:16]
+
+    @property
+    def trusts(self) -> tuple[str, ...]:
+        """The SubjectKeyIdentifiers (hex) of the roots in force."""
+        if self._trusts is None:
+            from proxy.encryption.identity import subject_of
+
+            self._trusts = tuple(subject_of(root) for root in self.roots)
+        return self._trusts
 
     # what it can prove
 
@@ -142,5 +152,6 @@ class Holder:
         self._clients = {}
         self._servers = {}
         self._issued_under = None
+        self._trusts = None
         for changed in self._watchers:
             changed()

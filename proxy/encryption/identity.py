@@ -134,6 +134,11 @@ class Identity:
         return f"{self._chain[0].serial_number:x}"
 
     @property
+    def der(self) -> bytes:
+        """The certificate as peers see it."""
+        return self._chain[0].public_bytes(Encoding.DER)
+
+    @property
     def issuer(self) -> str:
         """The SubjectKeyIdentifier of who signed the certificate, in hex; empty if it is unsaid."""
         return issuer_of(self._chain[0])

@@ -45,7 +45,8 @@ class Refusals:
     """Counts and says what one process refused."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        self.counts: dict[Reason, int] = {}
+        self.counts: dict[str, int] = {}
+        """By reason."""
         self._clock = clock
         self._said: dict[tuple[str, str], tuple[float, int]] = {}
         """When a reason and a source were last said, and how often they were not since."""

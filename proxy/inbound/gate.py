@@ -8,8 +8,8 @@ call is answered with a refusal, request by request.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from proxy import errors
 from proxy.contract.snapshot import Inbound, Snapshot, TlsMode
@@ -32,7 +32,6 @@ HANDSHAKE = 0x16
 SOURCES_LIMIT = 32
 """Addresses of callers in plaintext that are remembered."""
 TRUSTED_LIMIT = 1024
-Denial = Literal["observe", "enforce"]
 
 
 class Gate:
@@ -46,7 +45,7 @@ class Gate:
         self.inbound = Inbound(name=app)
         self.peers = Peers()
         self.refusals = Refusals()
-        self.denied: dict[Denial, int] = {"observe": 0, "enforce": 0}
+        self.denied: dict[str, int] = {"observe": 0, "enforce": 0}
         """Requests and sessions of callers who are not on the list."""
         self.sources: dict[str, None] = {}
         """Where callers in plaintext came from, the latest last."""
@@ -54,6 +53,7 @@ class Gate:
         self._watchers: list[Callable[[], None]] = []
         self._trust_mark = holder.trust_mark
         self._trusted: dict[bytes, bool] = {}
+        """By certificate, under the trust in force."""
         holder.watch(self._holder_changed)
 
     def watch(self, changed: Callable[[], None]) -> None:
@@ -134,6 +134,8 @@ class Gate:
                 return standing(
                     listener, leaves=True, objection=errors.plaintext_refused, denies=True
                 )
+        else:
+            self._trust(peer.der, True)  # or its handshake would have failed
         if self.inbound.callers_mode == "off" or self.allows(peer):
             return listener
         return self._objecting(listener, source, peer, leaves=False)
@@ -167,10 +169,13 @@ class Gate:
         if peer.der not in self._trusted:
             from proxy.encryption.identity import is_der_issued_under
 
-            if len(self._trusted) >= TRUSTED_LIMIT:
-                self._trusted.clear()
-            self._trusted[peer.der] = is_der_issued_under(peer.der, self.holder.roots)
+            self._trust(peer.der, is_der_issued_under(peer.der, self.holder.roots))
         return self._trusted[peer.der]
+
+    def _trust(self, der: bytes, trusted: bool) -> None:
+        if len(self._trusted) >= TRUSTED_LIMIT:
+            self._trusted.clear()
+        self._trusted[der] = trusted
 
     def _objecting(
         self, listener: Listener, source: str, peer: Peer | None, *, leaves: bool
@@ -191,6 +196,20 @@ class Gate:
             return errors.not_allowed(self._app, who) if enforced else None
 
         return objection
+
+    # of which other processes know a part
+
+    def counted(self) -> tuple[dict[str, int], dict[str, int], tuple[str, ...]]:
+        """Who was refused by reason, who was denied by how, and the sources of plaintext."""
+        return dict[str, int](self.refusals.counts), dict[str, int](self.denied), (*self.sources,)
+
+    def add(self, refused: dict[str, int], denied: dict[str, int], sources: Iterable[str]) -> None:
+        """Add what a worker has counted."""
+        for counts, added in ((self.refusals.counts, refused), (self.denied, denied)):
+            for name, n in added.items():
+                counts[name] = counts.get(name, 0) + n
+        for source in sources:
+            self._note_plaintext(source)
 
     def _note_plaintext(self, source: str) -> None:
         if source:

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from proxy.arrival import Newcomer, Serve
+from proxy.encryption.contexts import SELF_CHECK
 from proxy.inbound.gate import Gate
 from proxy.sniff import QUIET_SECONDS, TLS_HANDSHAKE
 from proxy.sockets import has_waiting
@@ -70,12 +71,18 @@ class Peeked(Newcomer):
         self._gate.failed(self.listener, self._source, error)
 
     def place(self, transport: asyncio.Transport) -> Listener | None:
-        """The listener as the connection sees it; None does not serve it."""
+        """The listener as the connection sees it; None says that it was ended."""
         gate, listener = self._gate, self.listener
         tls = transport.get_extra_info("ssl_object")
-        if tls is not None and not gate.known(listener, self._source, tls):
+        if tls is None:
+            return gate.place(listener, self._source, None)
+        if not gate.known(listener, self._source, tls):
+            transport.abort()
             return None
-        return gate.place(listener, self._source, tls.peer if tls is not None else None)
+        if tls.selected_alpn_protocol() == SELF_CHECK:
+            transport.close()
+            return None
+        return gate.place(listener, self._source, tls.peer)
 
     @property
     def _patience(self) -> float:

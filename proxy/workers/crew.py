@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -30,6 +31,7 @@ from proxy.workers.words import (
     Failed,
     FromWorker,
     Gone,
+    Identify,
     Seen,
     Setup,
     Swap,
@@ -37,6 +39,11 @@ from proxy.workers.words import (
     Up,
     settings_said,
 )
+
+if TYPE_CHECKING:
+    from proxy.encryption.carried import Carried
+    from proxy.encryption.holder import Holder
+    from proxy.encryption.identity import Identity
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +58,9 @@ LAST_SECONDS = 5.0
 class Crew:
     """Every worker of one parent."""
 
-    def __init__(self, settings: Settings, current: Current, merger: Merger) -> None:
+    def __init__(
+        self, settings: Settings, current: Current, merger: Merger, holder: Holder
+    ) -> None:
         self._settings = settings
         self._current = current
         self._merger = merger
@@ -64,7 +73,11 @@ class Crew:
         self._changed = asyncio.Event()
         self._swap = self._swap_of(current)
         self._spreading: asyncio.Task[None] | None = None
+        self._identifying: asyncio.Task[None] | None = None
+        self._holder = holder
+        self._carried: tuple[Identity, Carried] | None = None
         current.watch(self.spread)
+        holder.watch(self._spread_identity)
 
     @property
     def ready(self) -> bool:
@@ -91,6 +104,9 @@ class Crew:
     async def accept(self) -> None:
         """Have every worker accept."""
         self._accepting = True
+        identity = self._identity()
+        if identity is not None:  # taken over a moment ago, and needed by whoever comes first
+            await self._tell_all(Identify(identity=identity))
         await self._tell_all(Accept())
         await self._until(lambda: self.ready, START_SECONDS)
 
@@ -98,6 +114,22 @@ class Crew:
         """Send every worker what is in force."""
         self._swap = self._swap_of(self._current)
         self._spreading = aio.spawn(self._tell_all(self._swap), name="tell the workers")
+
+    def _spread_identity(self) -> None:
+        known = self._carried[0] if self._carried is not None else None
+        identity = self._identity()
+        if identity is not None and self._holder.identity is not known:
+            said = Identify(identity=identity)
+            self._identifying = aio.spawn(self._tell_all(said), name="identify the workers")
+
+    def _identity(self) -> Carried | None:
+        """What the workers are to prove."""
+        identity = self._holder.identity
+        if identity is None:
+            return None
+        if self._carried is None or self._carried[0] is not identity:
+            self._carried = identity, identity.carried()
+        return self._carried[1]
 
     async def in_step(self) -> None:
         """Wait until every worker has what is in force; one that does not follow is replaced."""
@@ -192,6 +224,7 @@ class Crew:
             settings=settings_said(self._settings),
             given=given(bound),
             swap=swap,
+            identity=self._identity(),
         )
         await hand.say(setup, [one.fileno() for each in bound for one in each.sockets])
         while True:
@@ -211,6 +244,9 @@ class Crew:
                 hand.state, hand.swapped = "up", begun_with.v
                 if self._swap is not begun_with:
                     await hand.say(self._swap)
+                identity = self._identity()
+                if identity is not None:  # it may be another than the one it began with
+                    await hand.say(Identify(identity=identity))
                 if self._announced:
                     await hand.say(Announce())
                 if self._accepting:

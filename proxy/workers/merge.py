@@ -9,7 +9,7 @@ from proxy.flags import Flag
 from proxy.listener import Listener
 from proxy.member import Member
 from proxy.windows import Windows
-from proxy.workers.words import DoorSeen, EndpointSeen, Seen
+from proxy.workers.words import DoorSeen, EndpointSeen, GateSeen, Seen
 
 POOL = "workers"
 """Under this name a member's pools hold what its workers' pools hold."""
@@ -60,6 +60,8 @@ class Merger:
             members = self._members()
             for endpoint in seen.endpoints:
                 self._endpoint(worker, members, endpoint)
+        if seen.gate is not None:
+            self._gate(seen.gate)
         for failure in seen.failures:
             self._failures.failed(failure)
 
@@ -97,6 +99,11 @@ class Merger:
             listener.refusals[flag] = listener.refusals.get(flag, 0) + n
         if listener.access_log is not None:
             listener.access_log.dropped += door.dropped
+
+    def _gate(self, seen: GateSeen) -> None:
+        gate = next((one.gate for one in self._listeners() if one.gate is not None), None)
+        if gate is not None:
+            gate.add(seen.refused, seen.denied, seen.sources)
 
     def _callers(self, door: str) -> tuple[int, int]:
         pairs = [doors[door] for doors in self._doors.values() if door in doors]

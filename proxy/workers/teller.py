@@ -8,10 +8,11 @@ from proxy.failures import Failure
 from proxy.listener import Listener
 from proxy.member import COUNTERS, EndpointStats, Member
 from proxy.windows import Windows
-from proxy.workers.words import DoorSeen, EndpointSeen, Seen
+from proxy.workers.words import DoorSeen, EndpointSeen, GateSeen, Seen
 
 FAILURES_LIMIT = 256
 """Told one by one between two tellings; the others are in the counters."""
+GateCounts = tuple[dict[str, int], dict[str, int], tuple[str, ...]]
 _DOOR = ("accepted", "turned_away", "retries_refused")
 
 
@@ -45,6 +46,7 @@ class Teller:
         self._windows = windows
         self._heard = heard
         self._doors: dict[str, dict[str, int]] = {}
+        self._gate: GateCounts = {}, {}, ()
         self._stats: dict[tuple[str, str, str], tuple[EndpointStats, list[int], list[int]]] = {}
 
     def seen(self, late_seconds: float = 0.0) -> Seen:
@@ -55,7 +57,20 @@ class Teller:
             doors=[self._door(listener) for listener in listeners],
             endpoints=self._endpoints(listeners),
             failures=self._heard.take(),
+            gate=self._gate_seen(listeners),
             late_seconds=late_seconds,
+        )
+
+    def _gate_seen(self, listeners: Iterable[Listener]) -> GateSeen | None:
+        gate = next((one.gate for one in listeners if one.gate is not None), None)
+        if gate is None:
+            return None
+        before, self._gate = self._gate, gate.counted()
+        refused, denied, sources = self._gate
+        if self._gate == before:
+            return None
+        return GateSeen(
+            refused=_added(refused, before[0]), denied=_added(denied, before[1]), sources=sources
         )
 
     def _door(self, listener: Listener) -> DoorSeen:
@@ -110,6 +125,10 @@ class Teller:
                     )
                 )
         return changed
+
+
+def _added(now: dict[str, int], before: dict[str, int]) -> dict[str, int]:
+    return {name: n - before.get(name, 0) for name, n in now.items() if n != before.get(name, 0)}
 
 
 def _standing(member: Member) -> list[int]:

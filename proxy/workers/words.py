@@ -3,6 +3,7 @@
 parent: setup (with the sockets)     worker: up, or failed
 parent: accept                       worker: accepting
 parent: swap, whenever it changes    worker: swapped
+parent: identify, whenever it is renewed
 parent: announce, drain              worker: gone
                                      worker: seen, each second
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from proxy.contract.reports import EdgeWindow
+from proxy.encryption.carried import Carried
 from proxy.failures import Failure
 from proxy.handover.words import Given
 from proxy.settings import MeshSettings, Settings, StandaloneSettings
@@ -34,6 +36,14 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, tag="setup"):
     settings: bytes
     given: tuple[Given, ...]
     swap: Swap
+    identity: Carried | None = None
+    """What a sidecar proves; for memory only, like everything that is said here."""
+
+
+class Identify(msgspec.Struct, frozen=True, kw_only=True, tag="identify"):
+    """Prove this from now on."""
+
+    identity: Carried
 
 
 class Accept(msgspec.Struct, frozen=True, tag="accept"):
@@ -102,6 +112,14 @@ class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     waiting: int = 0
 
 
+class GateSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """Who was not let in since the last time, and where callers in plaintext came from."""
+
+    refused: dict[str, int]
+    denied: dict[str, int]
+    sources: tuple[str, ...]
+
+
 class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="seen"):
     """What a worker has counted since the last time."""
 
@@ -109,10 +127,11 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="s
     doors: list[DoorSeen] = []
     endpoints: list[EndpointSeen] = []
     failures: list[Failure] = []
+    gate: GateSeen | None = None
     late_seconds: float = 0.0
 
 
-FromParent = Setup | Accept | Swap | Announce | Drain
+FromParent = Setup | Accept | Swap | Identify | Announce | Drain
 FromWorker = Up | Failed | Accepting | Swapped | Gone | Seen
 FROM_PARENT: msgspec.msgpack.Decoder[FromParent] = msgspec.msgpack.Decoder(FromParent)
 FROM_WORKER: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)

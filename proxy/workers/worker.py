@@ -27,6 +27,7 @@ from proxy.workers.words import (
     Failed,
     FromParent,
     Gone,
+    Identify,
     Setup,
     Swap,
     Swapped,
@@ -51,8 +52,9 @@ class Worker:
         if not isinstance(setup, Setup):
             raise Ended("The parent did not say what this worker is to be.")
         process = Process(settings_heard(setup.settings, mesh=setup.mesh))
-        told = process.be_told(Told(process.current))
+        told = process.be_told(Told(process.current, process.holder))
         told.swap(setup.swap)
+        told.identify(setup.identity)
         process.server.sockets = Sockets(adopted(self._wire, setup.given))
         try:
             await process.open()
@@ -85,6 +87,8 @@ class Worker:
                     case Swap():
                         told.swap(message)
                         await self._wire.send(Swapped(v=message.v))
+                    case Identify():
+                        told.identify(message.identity)
                     case Accept():
                         await process.server.accept()
                         await self._wire.send(Accepting())

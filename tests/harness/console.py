@@ -173,6 +173,8 @@ def whole_push(snapshot: Snapshot, v: int, nonce: str = "n") -> Push:
     kinds: dict[str, dict[str, msgspec.Struct]] = {
         "service": dict(snapshot.service),
         "route": dict(snapshot.route),
+        "inbound": dict(snapshot.inbound),
+        "trust": dict(snapshot.trust),
     }
     return Push(
         nonce=nonce,

@@ -54,7 +54,8 @@ def caller_context(
     app: str = "front", unit: str = "unit1", root: MeshRoot = ROOT, speaks: str = "http1"
 ) -> ssl.SSLContext:
     """What a sidecar of `app` dials with; it trusts everybody that a test knows."""
-    return mesh_client(identity_of(app, unit, root), (ROOT.pem, FOREIGN.pem), speaks)
+    known = {ROOT.pem, FOREIGN.pem, root.pem}
+    return mesh_client(identity_of(app, unit, root), known, speaks)
 
 
 def odd_context(
