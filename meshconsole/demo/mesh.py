@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from meshconsole.demo.ports import HOST, Ports
@@ -33,6 +35,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     inbound: int
     outbound: int
     admin: int
+    front: int = 0
+    """Of a box before the instance, where callers dial then; 0 is none."""
 
     @property
     def control(self) -> str:
@@ -40,22 +44,24 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         return f"http://{HOST}:{self.app_port}"
 
 
-def places(ports: Ports) -> tuple[Place, ...]:
-    """The nine instances, each with ports of its own."""
+def places(ports: Ports, fronted: Collection[str] = ()) -> tuple[Place, ...]:
+    """The nine instances, each with ports of its own; those in `fronted` behind a box."""
     numbers: dict[str, int] = {}
     found = []
     for app, unit, group in _LAYOUT:
         numbers[app] = numbers.get(app, 0) + 1
+        instance = f"{app}-{numbers[app]}"
         found.append(
             Place(
                 app=app,
                 unit=unit,
                 group=group,
-                instance=f"{app}-{numbers[app]}",
+                instance=instance,
                 app_port=ports.take(),
                 inbound=ports.take(),
                 outbound=ports.take(),
                 admin=ports.take(),
+                front=ports.take() if instance in fronted else 0,
             )
         )
     return tuple(found)

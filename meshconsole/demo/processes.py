@@ -91,15 +91,17 @@ class Cast:
         return Child(name="healer", argv=(_PYTHON, "-m", "healer"), env=self._env, phase=_HEALER)
 
     def service(self, place: Place) -> Child:
-        """One sample instance."""
+        """One sample instance, and the box before it if it has one."""
+        front = (f"{HOST}:{place.front}", f"{HOST}:{place.inbound}")
         return Child(
             name=place.instance,
             argv=(
                 _PYTHON, "-m", "meshconsole.demo.service", "--app", place.app,
                 "--instance", place.instance, "--listen", f"{HOST}:{place.app_port}",
                 "--outbound", f"{HOST}:{place.outbound}",
+                *(("--front", *front) if place.front else ()),
             ),
-            ports=(place.app_port,),
+            ports=(place.app_port, *((place.front,) if place.front else ())),
             phase=_MESH,
             ready=lambda: serves(place.app_port, "/_health"),
             stop_seconds=SIDECAR_STOP_SECONDS,
@@ -124,6 +126,7 @@ class Cast:
                 "--admin", f"{HOST}:{place.admin}",
                 "--state-dir", str(state.sidecars / place.instance),
                 "--access-log", "-",
+                *(("--advertise", f"{HOST}:{place.front}") if place.front else ()),
                 *interfaces,
             ),
             ports=(place.inbound, place.outbound, place.admin),

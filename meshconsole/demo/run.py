@@ -33,6 +33,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     password: str | None = None
     rate: float = 60.0
+    fronted: tuple[str, ...] = ()
+    """Instances with a box before them."""
+    bare: bool = False
+    """No sample mesh and no load: for sidecars of one's own."""
 
 
 class Demo:
@@ -53,7 +57,7 @@ class Demo:
             enrol=self._ports.take(),
             load=self._ports.take(),
         )
-        self._places = places(self._ports)
+        self._places = () if options.bare else places(self._ports, options.fronted)
         self._cast = Cast(state, self._doors, self._hand_over_token)
         self._supervisor = Supervisor(state.logs, say=say, on_change=self._write)
         self._serving = False
@@ -99,9 +103,9 @@ class Demo:
         await keep.ready([console, *services, *sidecars], READY_SECONDS)
         await self._entrance_answers()
         entrances = [place for place in self._places if place.app == "gateway"]
-        load = cast.load(entrances, self._options.rate)
-        await keep.start([load, cast.healer()])
-        await keep.ready([load], READY_SECONDS)
+        load = [cast.load(entrances, self._options.rate)] if entrances else []
+        await keep.start([*load, cast.healer()])
+        await keep.ready(load, READY_SECONDS)
         self._serving = True
         self._write()
         for line in summary(self._demo_file(), password, time.monotonic() - self._began):
@@ -142,11 +146,11 @@ class Demo:
             self._state.write(self._demo_file())
 
     def _demo_file(self) -> DemoFile:
-        entrance = next(place.inbound for place in self._places if place.app == "gateway")
+        entrance = next((each.inbound for each in self._places if each.app == "gateway"), 0)
         return DemoFile(
             console=f"http://{HOST}:{self._doors.console}",
             user=seed.USER,
-            entrance=f"http://{HOST}:{entrance}",
+            entrance=f"http://{HOST}:{entrance}" if entrance else "",
             processes=[
                 ProcessLine(name=each.child.name, pid=each.pid, ports=list(each.child.ports))
                 for each in self._supervisor.processes
@@ -162,5 +166,5 @@ class Demo:
                 )
                 for place in self._places
             ],
-            load=f"http://{HOST}:{self._doors.load}",
+            load=f"http://{HOST}:{self._doors.load}" if entrance else "",
         )

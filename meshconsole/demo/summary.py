@@ -12,6 +12,15 @@ def summary(demo: DemoFile, password: str, seconds: float) -> list[str]:
     apps = Counter(service.app for service in demo.services)
     chain = " -> ".join(f"{app} ({count})" for app, count in apps.items())
     count = len(demo.processes)
+    if not demo.services:
+        return [
+            "",
+            f"The console serves after {seconds:.1f} s.",
+            f"  console    {demo.console}",
+            f"  sign in    {demo.user} / {password}   (this password is for this run)",
+            f"  processes  {count}, each with a log in .meshconsole/logs and a line in demo.json",
+            "  stop       Ctrl-C ends all of it",
+        ]
     return [
         "",
         f"The mesh serves after {seconds:.1f} s.",

@@ -13,6 +13,7 @@ import uvloop
 from meshconsole.demo.http_client import Client
 from meshconsole.demo.http_server import serve
 from meshconsole.demo.service.apps import APPS
+from meshconsole.demo.service.front import front
 from meshconsole.demo.service.instance import Instance
 
 
@@ -23,21 +24,32 @@ def main() -> None:
     parser.add_argument("--instance", required=True)
     parser.add_argument("--listen", required=True, metavar="HOST:PORT")
     parser.add_argument("--outbound", required=True, metavar="HOST:PORT", help="own sidecar")
+    parser.add_argument(
+        "--front",
+        nargs=2,
+        metavar=("HOST:PORT", "HOST:PORT"),
+        help="a box on the network: where it listens, and where it hands on to",
+    )
     with contextlib.suppress(KeyboardInterrupt):
         uvloop.run(_serve(parser.parse_args()))
 
 
 async def _serve(args: argparse.Namespace) -> None:
-    host, _, port = args.outbound.rpartition(":")
-    instance = Instance(args.app, args.instance, Client(host, int(port)))
-    host, _, port = args.listen.rpartition(":")
-    server = await serve(instance.handle, host, int(port))
+    instance = Instance(args.app, args.instance, Client(*_address(args.outbound)))
+    server = await serve(instance.handle, *_address(args.listen))
+    if args.front:
+        await front(instance.faults, *map(_address, args.front))
     gc.collect()
     gc.freeze()
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with server:
         await stop.wait()
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host, int(port)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ class Control(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Share of requests answered with 500, 0 to 1."""
     slow_ms: float | None = None
     """Added to every answer, 0 to 60,000."""
+    no_tls: bool | None = None
+    """The box before the instance lets no connection through that begins with TLS."""
     die: bool = False
     """End the process at once, as a crash would."""
 
@@ -21,6 +23,7 @@ class Faults(msgspec.Struct):
 
     fail: float = 0.0
     slow_ms: float = 0.0
+    no_tls: bool = False
 
     def take(self, body: bytes) -> Control:
         """Apply a control message; raises ValueError with what is wrong with it."""
@@ -36,4 +39,6 @@ class Faults(msgspec.Struct):
             self.fail = control.fail
         if control.slow_ms is not None:
             self.slow_ms = control.slow_ms
+        if control.no_tls is not None:
+            self.no_tls = control.no_tls
         return control

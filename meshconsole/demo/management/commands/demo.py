@@ -24,6 +24,16 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="of the console (8000)")
         parser.add_argument("--seconds", type=float, help="stop by itself after that long")
         parser.add_argument("--password", help="of the user sre; a random one otherwise")
+        parser.add_argument(
+            "--bare", action="store_true", help="no sample mesh: for sidecars of your own"
+        )
+        parser.add_argument(
+            "--front",
+            action="append",
+            default=[],
+            metavar="INSTANCE",
+            help="callers reach it through a box that can be told to let no TLS through",
+        )
         parser.add_argument("--rate", type=float, default=60.0, help="requests per second (60)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,6 +42,8 @@ class Command(BaseCommand):
             seconds=options["seconds"],
             password=options["password"],
             rate=options["rate"],
+            fronted=tuple(options["front"]),
+            bare=options["bare"],
         )
         state = State(settings.STATE_DIR)
         try:
