@@ -56,13 +56,14 @@ def blockers(
     states: Mapping[str, LinkState],
     callers: Iterable[PlainCaller],
     unable: Iterable[UnableCaller],
+    quiet_minutes: int = QUIET_MINUTES,
 ) -> list[Blocker]:
     """Everything in the way, instances first. Instances that are strict already block nothing."""
     open_ones = {name: mode for name, mode in sorted(modes.items()) if mode != "strict"}
     found = [blocker for name, mode in open_ones.items() for blocker in _mode(name, mode)]
     for name in open_ones:
         found += _state(name, states.get(name))
-    found += (_caller(application, one) for one in callers if one.requests)
+    found += (_caller(application, one, quiet_minutes) for one in callers if one.requests)
     found += (
         Blocker(
             kind="caller",
@@ -115,14 +116,14 @@ def _state(instance: str, state: LinkState | None) -> list[Blocker]:
     return found
 
 
-def _caller(application: str, caller: PlainCaller) -> Blocker:
+def _caller(application: str, caller: PlainCaller, minutes: int) -> Blocker:
     who = caller.app or "Callers from outside of the mesh"
     return Blocker(
         kind="plain_requests",
         caller=caller.app,
         count=caller.requests,
         sentence=f"{who} sent {_counted(caller.requests, 'request')} in plaintext to "
-        f"{application} in the last {QUIET_MINUTES} minutes.",
+        f"{application} in the last {_counted(minutes, 'minute')}.",
     )
 
 

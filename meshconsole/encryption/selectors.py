@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from meshconsole.core.errors import Degraded, NotFound
 from meshconsole.encryption.authority import key_identifier
-from meshconsole.encryption.blockers import Blocker
+from meshconsole.encryption.blockers import QUIET_MINUTES, Blocker
 from meshconsole.encryption.models import Authority, Certificate, JoinToken, LinkPolicy
 from meshconsole.encryption.policy import Policy, application_row, policy_of
 from meshconsole.encryption.standing import standing_of
@@ -122,6 +122,11 @@ def modes_of(application: str) -> dict[str, TlsMode]:
     }
 
 
-def strict_blockers(application: str, now: datetime) -> list[Blocker]:
-    """What keeps an application from being strict; what is not known is in the way as well."""
-    return list(standing_of(application, now).blockers)
+def strict_blockers(
+    application: str, now: datetime, *, quiet_minutes: int = QUIET_MINUTES
+) -> list[Blocker]:
+    """What keeps an application from being strict; what is not known is in the way as well.
+
+    Nothing may have come in plaintext for `quiet_minutes`.
+    """
+    return list(standing_of(application, now, minutes=quiet_minutes).blockers)

@@ -114,10 +114,10 @@ def mesh_encryption(now: datetime) -> MeshEncryption:
     )
 
 
-def standing_of(application: str, now: datetime) -> Standing:
-    """One application; raises NotFound."""
+def standing_of(application: str, now: datetime, *, minutes: int = QUIET_MINUTES) -> Standing:
+    """One application, by its traffic of the last `minutes`; raises NotFound."""
     application_row(application)
-    return _standings([application], _seen(now))[0]
+    return _standings([application], _seen(now, minutes), minutes)[0]
 
 
 def refused_by(callers: Iterable[Caller], seen: Iterable[CallerTraffic]) -> list[CallerTraffic]:
@@ -135,9 +135,9 @@ def refused_by(callers: Iterable[Caller], seen: Iterable[CallerTraffic]) -> list
     return refused
 
 
-def _seen(now: datetime) -> _Seen | None:
+def _seen(now: datetime, minutes: int = QUIET_MINUTES) -> _Seen | None:
     try:
-        edges = telemetry.edges(minutes=QUIET_MINUTES, now=now.timestamp())
+        edges = telemetry.edges(minutes=minutes, now=now.timestamp())
         states = {name: told.state for name, told in links.latest(links.read()).items()}
     except Degraded:
         return None
@@ -159,7 +159,9 @@ def _seen(now: datetime) -> _Seen | None:
     return _Seen(callers, states)
 
 
-def _standings(names: Collection[str] | None, seen: _Seen | None) -> list[Standing]:
+def _standings(
+    names: Collection[str] | None, seen: _Seen | None, minutes: int = QUIET_MINUTES
+) -> list[Standing]:
     apps = Application.objects.order_by("name")
     if names is not None:
         apps = apps.filter(name__in=names)
@@ -178,7 +180,7 @@ def _standings(names: Collection[str] | None, seen: _Seen | None) -> list[Standi
                 policy=policy,
                 instances=instances,
                 callers=callers,
-                blockers=tuple(_blockers(name, instances, callers, unable))
+                blockers=tuple(_blockers(name, instances, callers, unable, minutes))
                 if seen is not None
                 else (unknown(name),),
             )
@@ -213,6 +215,7 @@ def _blockers(
     instances: Iterable[InstanceStanding],
     callers: Iterable[CallerTraffic],
     unable: dict[str, list[UnableCaller]],
+    minutes: int,
 ) -> list[Blocker]:
     plain: dict[str, int] = {}
     for one in callers:
@@ -223,6 +226,7 @@ def _blockers(
         states={one.id: one.state for one in instances if one.state is not None},
         callers=[PlainCaller(app, requests) for app, requests in sorted(plain.items())],
         unable=[each for app in plain for each in unable.get(app, ())],
+        quiet_minutes=minutes,
     )
 
 

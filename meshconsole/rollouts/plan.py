@@ -23,6 +23,8 @@ LADDER: tuple[tuple[str, float, float], ...] = (
 )
 """Name, share of the plan that is reached then, and minutes of soak."""
 WHOLE_UNIT_SHARE = 0.20
+SOAK_LEAST_SECONDS = 10.0
+"""Traffic is told in buckets of so long: what soaks for less could not be judged."""
 ENVIRONMENTS = ("dev", "development", "test", "qa", "staging", "stage", "pre", "preprod", "gray")
 """Those that come before production, in this order; any other name counts as production."""
 
@@ -74,10 +76,14 @@ def ladder(seats: Iterable[Seat], *, soak_scale: float = 1.0) -> list[Step]:
             Step(
                 share=share,
                 instances=tuple(seat.instance for seat in taken),
-                soak_seconds=minutes * 60 * soak_scale,
+                soak_seconds=_soak(minutes, soak_scale),
             )
         )
     return steps
+
+
+def _soak(minutes: float, scale: float) -> float:
+    return max(SOAK_LEAST_SECONDS, minutes * 60 * scale)
 
 
 def _taken(
@@ -122,7 +128,7 @@ def shares(
         if _told(split) == _told(last):
             continue
         last = split
-        steps.append(ShareStep(share=share, split=split, soak_seconds=minutes * 60 * soak_scale))
+        steps.append(ShareStep(share=share, split=split, soak_seconds=_soak(minutes, soak_scale)))
     return steps
 
 

@@ -126,7 +126,7 @@ def _await(rollout: Rollout, kind: Kind, work: Work) -> None:
     facts = hard_facts_read(
         baseline, cohort=work.names, min_requests=waits_of(rollout).min_requests
     )
-    tripped = hard_trip(judge(facts, kind.metrics))
+    tripped = hard_trip(judge(facts, kind.gates(work.wave).metrics))
     seen = kind.observe(work)
     with held(rollout) as row:
         if tripped is not None:

@@ -48,7 +48,7 @@ def _glance(rollout: Rollout, kind: Kind, work: Work, baseline: Baseline) -> Non
     """Between rounds: only what may not wait."""
     least = waits_of(rollout).min_requests
     facts = hard_facts_read(baseline, cohort=work.names, min_requests=least)
-    findings = judge(facts, kind.metrics)
+    findings = judge(facts, kind.gates(work.wave).metrics)
     tripped = hard_trip(findings)
     with held(rollout) as row:
         _keep(work.wave, baseline)
@@ -75,7 +75,8 @@ def _judge(rollout: Rollout, kind: Kind, work: Work, baseline: Baseline) -> None
         min_requests=waits_of(rollout).min_requests,
         now=now,
     )
-    findings = judge(facts, kind.metrics, needed=kind.needed)
+    gates = kind.gates(wave)
+    findings = judge(facts, gates.metrics, needed=gates.needed)
     failed = wave.evaluations.filter(round=wave.rounds, verdict="fail")
     verdict = verdict_of(
         findings,

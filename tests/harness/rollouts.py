@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from meshconsole.core import redis, revision
+from meshconsole.encryption.selectors import modes_of
 from meshconsole.inventory import sync
-from meshconsole.inventory.models import Instance
+from meshconsole.inventory.models import Application, Instance
 from meshconsole.rollouts.models import Rollout
 from meshconsole.rollouts.services import rollouts_advance
 from meshconsole.rollouts.states import MOVING
@@ -75,14 +76,14 @@ class Mesh:
             self._tell_traffic()
         self._tell_links()
 
-    def run(self, seconds: float, *, until: Collection[str] = ()) -> None:
+    def run(self, seconds: float, *, stop: Callable[[], bool] = lambda: False) -> None:
         """Let time pass, second by second, with the engine looking each second."""
         for _ in range(int(seconds)):
             self.now += timedelta(seconds=1)
             self.each_second(self)
             self.tell()
             rollouts_advance(self.now)
-            if until and set(Rollout.objects.values_list("state", flat=True)) <= set(until):
+            if stop():
                 return
 
     def finish(self, rollout: Rollout, *, seconds: float = 600) -> str:
@@ -93,6 +94,15 @@ class Mesh:
                 break
             self.run(1)
         return str(rollout.state)
+
+    def until_wave(self, rollout: Rollout, number: int, state: str = "soaking") -> None:
+        """Run until a wave is in a state."""
+        for _ in range(300):
+            if rollout.waves.get(number=number).state == state:
+                return
+            self.run(1)
+        rollout.refresh_from_db()
+        raise AssertionError(f"wave {number} is not {state}: {rollout.state}, {rollout.note}")
 
     def _tell_sync(self) -> None:
         v = revision.current()
@@ -142,6 +152,14 @@ class Mesh:
                 state=state, edges=_rows(self.ledger.get(name)),
             )  # fmt: skip
             redis.client(text=False).hset(links.TOLD, mapping={told.name: links.encode(told)})
+
+
+def follow_modes(mesh: Mesh) -> None:
+    """Sidecars take the mode that is intended for them, and can prove themselves."""
+    for app in Application.objects.values_list("name", flat=True):
+        for name, mode in modes_of(app).items():
+            if name not in mesh.silent:
+                mesh.states[name] = LinkState(mode=mode, ready=True, issuer="aa", trusts=("aa",))
 
 
 def _rows(counts: LinkCounts | None) -> tuple[LinkCounts, ...]:

@@ -67,6 +67,14 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Gates:
+    """Gates that judge a wave, and those of them without which there is no verdict."""
+
+    metrics: frozenset[str]
+    needed: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Before:
     """The way back: of the wave as a whole, or a word for each instance."""
 
@@ -111,12 +119,12 @@ class Kind(Protocol):
     """One kind of change. Everything it writes goes through the services of its room."""
 
     name: str
-    metrics: frozenset[str]
-    """Gates that judge it."""
-    needed: frozenset[str]
-    """Those of them without which there is no verdict."""
     patience_seconds: float
     """How long a written wave may wait for its sidecars."""
+
+    def gates(self, wave: Wave) -> Gates:
+        """What judges a wave."""
+        ...
 
     def checked(self, application: str, spec: Mapping[str, Any]) -> dict[str, Any]:
         """The spec in its one form; raises Invalid."""

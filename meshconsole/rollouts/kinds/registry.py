@@ -5,8 +5,9 @@ from __future__ import annotations
 from meshconsole.core.errors import Invalid
 from meshconsole.rollouts.kinds.protocol import Kind
 from meshconsole.rollouts.kinds.route_table import RouteTable
+from meshconsole.rollouts.kinds.tls_mode import TlsModes
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (RouteTable(),)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (TlsModes(), RouteTable())}
 
 
 def kind_of(name: str) -> Kind:

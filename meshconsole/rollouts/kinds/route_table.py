@@ -21,6 +21,7 @@ from meshconsole.rollouts.kinds.protocol import (
     ENGINE,
     Before,
     Draft,
+    Gates,
     Halted,
     Seen,
     Spec,
@@ -47,9 +48,12 @@ class RouteTable:
     """Steps the split of one application."""
 
     name = "route_table"
-    metrics = frozenset({"error_rate", "p99", "p50", "cut", "acks", "ejections"})
-    needed = frozenset({"error_rate", "p99", "p50", "acks", "ejections"})
     patience_seconds = 30.0
+
+    def gates(self, wave: Wave) -> Gates:
+        """Traffic, acks and ejections; cuts where sidecars tell of them."""
+        needed = frozenset({"error_rate", "p99", "p50", "acks", "ejections"})
+        return Gates(metrics=needed | {"cut"}, needed=needed)
 
     def checked(self, application: str, spec: Mapping[str, Any]) -> dict[str, Any]:
         """A split that the route itself would take; raises Invalid."""

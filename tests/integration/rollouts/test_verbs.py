@@ -183,8 +183,8 @@ def test_what_a_gate_failed_or_a_sidecar_lacks_passes_by_nobodys_word(mesh: Mesh
     mesh.run(5)
     for number in (7, 8, 9):
         mesh.of(f"order-{number}").error_share = 1.0
-    while not row.waves.get(number=1).evaluations.filter(verdict="fail").exists():
-        mesh.run(1)
+    wave = row.waves.get(number=1)
+    mesh.run(30, stop=lambda: wave.evaluations.filter(verdict="fail").exists())
     with pytest.raises(Conflict, match="A gate failed"):
         do("promote", row, mesh, reason="never mind")
 

@@ -19,7 +19,7 @@ def test_nine_instances_in_three_units_take_four_waves() -> None:
         ("1 instance", 1), ("20%", 1), ("50%", 3), ("100%", 4),
     ]  # fmt: skip
     assert [step.soak_seconds / 60 for step in steps] == [5, 15, 20, 30]
-    assert [step.soak_seconds for step in ladder(mesh, soak_scale=0.01)] == [3, 9, 12, 18]
+    assert [step.soak_seconds for step in ladder(mesh, soak_scale=0.01)] == [10, 10, 12, 18]
 
 
 def test_a_thousand_instances_climb_the_whole_ladder() -> None:

@@ -1,0 +1,319 @@
+"""TLS mode: instances of an application, or of all, on their safe way to another mode.
+
+A wave's instances go by steps inside of the wave, each when its sidecar has the one before in
+force. Strict is a ladder of its own after everybody is preferred, and plaintext one of its own
+after everybody is permissive: both refuse what the step before still accepts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from meshconsole.core.errors import Degraded
+from meshconsole.encryption.blockers import LINK_CAPS
+from meshconsole.encryption.selectors import modes_of, strict_blockers
+from meshconsole.encryption.services import mode_default_set, modes_set
+from meshconsole.inventory.models import Application, Instance, Source, Tier
+from meshconsole.inventory.selectors import application_get
+from meshconsole.rollouts.kinds.modes import (
+    ACCEPTED_SECONDS,
+    Stand,
+    is_in_force,
+    next_step,
+    rank,
+    why_not,
+)
+from meshconsole.rollouts.kinds.protocol import (
+    ENGINE,
+    Before,
+    Draft,
+    Gates,
+    Seen,
+    Spec,
+    WavePlan,
+    Work,
+    Written,
+    converted,
+    untouched,
+)
+from meshconsole.rollouts.models import MESH, Rollout, Target, Wave
+from meshconsole.rollouts.plan import Seat, ladder
+from meshconsole.telemetry import links
+from proxy.contract.reports import LinkState
+from proxy.contract.snapshot import TlsMode
+
+QUIET_MINUTES = 10
+_JUDGED = frozenset({"error_rate", "p99", "p50", "cut", "handshakes", "acks", "ejections"})
+
+
+class TlsSpec(Spec, frozen=True, kw_only=True):
+    """Where to go."""
+
+    to: TlsMode
+
+
+class TlsModes:
+    """Steps the modes of instances."""
+
+    name = "tls_mode"
+    patience_seconds = 60.0
+
+    def gates(self, wave: Wave) -> Gates:
+        """All that can be measured; strict allows no plaintext."""
+        strict = frozenset({"plaintext"}) if wave.stage == "strict" else frozenset()
+        return Gates(metrics=_JUDGED | strict, needed=_JUDGED)
+
+    def checked(self, application: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """A mode, and an application that is there."""
+        if application != MESH:
+            application_get(application)
+        checked: dict[str, Any] = msgspec.to_builtins(converted(spec, TlsSpec))
+        return checked
+
+    def plan(self, rollout: Rollout) -> Draft:
+        """A ladder for each stage, over the instances that are not there yet."""
+        spec = converted(rollout.spec, TlsSpec)
+        apps, modes = _applications(rollout), _modes(_applications(rollout))
+        seats = {seat.instance: seat for seat in _seats(apps) if seat.instance in modes}
+        waves: list[WavePlan] = []
+        for stage in stages(spec.to, set(modes.values())):
+            reached = [seats[name] for name, mode in modes.items() if _is_short(mode, stage, spec)]
+            hold = ACCEPTED_SECONDS * spec.soak_scale if waves else 0.0
+            for step in ladder(reached, soak_scale=spec.soak_scale):
+                waves.append(
+                    WavePlan(
+                        stage=stage,
+                        share=step.share,
+                        seats=tuple(seats[name] for name in step.instances),
+                        goal={"mode": stage},
+                        soak_seconds=step.soak_seconds,
+                        hold_seconds=hold,
+                    )
+                )
+                hold = 0.0
+        moving = {seat.instance for wave in waves for seat in wave.seats}
+        whom = rollout.application or "the whole mesh"
+        return Draft(
+            summary=f"Make {len(moving)} of {len(modes)} instances of {whom} {spec.to}.",
+            waves=tuple(waves),
+            affected_sidecars=Instance.objects.open().filter(source=Source.SIDECAR).count(),
+            approval=_approval(rollout, spec),
+        )
+
+    def precheck(self, rollout: Rollout, wave: Wave | None, now: datetime) -> list[str]:
+        """What cannot speak TLS, and for strict whoever still comes in plaintext."""
+        spec = converted(rollout.spec, TlsSpec)
+        found = []
+        if rank(spec.to) > rank("permissive"):
+            found += _too_old(_applications(rollout))
+        if spec.to != "strict" or (wave is not None and wave.stage != "strict"):
+            return found
+        quiet = max(1, math.ceil(QUIET_MINUTES * spec.soak_scale))
+        for app in _applications(rollout):
+            modes = _modes([app])
+            if not modes:
+                continue
+            is_next = wave is not None or set(modes.values()) <= {"preferred", "strict"}
+            found += (
+                one.sentence
+                for one in strict_blockers(app, now, quiet_minutes=quiet)
+                if is_next or one.kind == "caller"
+            )
+        return found
+
+    def before(self, work: Work) -> Before:
+        """Each instance's mode."""
+        modes = _modes({target.application for target in work.targets})
+        return Before(instances={name: modes.get(name, "plaintext") for name in work.names})
+
+    def apply(self, work: Work) -> Written:
+        """Each instance one step nearer to the wave's mode, if it may be."""
+        goals = {target.instance: work.wave.goal["mode"] for target in work.targets}
+        return _drive(work, work.targets, goals)
+
+    def observe(self, work: Work) -> Seen:
+        """Whose sidecar is in the wave's mode."""
+        mode = work.wave.goal["mode"]
+        return _seen(dict.fromkeys(work.names, mode))
+
+    def revert(self, works: Sequence[Work]) -> Written:
+        """Each instance one step nearer to what it was before the first wave that it was in."""
+        targets = [target for work in works for target in work.targets]
+        return _drive(works[0], targets, _way_back(works))
+
+    def undone(self, works: Sequence[Work]) -> Seen:
+        """Whose sidecar is as before; who is gone needs nothing."""
+        goals = _way_back(works)
+        there = set(
+            Instance.objects.open()
+            .filter(instance_id__in=goals)
+            .values_list("instance_id", flat=True)
+        )
+        seen = _seen({name: mode for name, mode in goals.items() if name in there})
+        return Seen(
+            in_force=seen.in_force | (goals.keys() - there),
+            acked=seen.acked,
+            expected=seen.expected,
+            missing=seen.missing,
+        )
+
+    def control(self, work: Work) -> list[str]:
+        """Instances of later waves of the same stage."""
+        return untouched(work)
+
+    def done(self, rollout: Rollout, now: datetime) -> None:
+        """Instances that are new from now on begin in this mode."""
+        spec = converted(rollout.spec, TlsSpec)
+        for app in _applications(rollout):
+            if _modes([app]):
+                why = f"rollout {rollout}"
+                mode_default_set(app, spec.to, actor=ENGINE, reason=why, force=True, now=now)
+
+
+def stages(to: TlsMode, modes: set[TlsMode]) -> list[TlsMode]:
+    """The ladders on the way from any of these modes, in order."""
+    if to == "strict" and any(rank(mode) < rank("preferred") for mode in modes):
+        return ["preferred", "strict"]
+    if to == "plaintext" and any(rank(mode) > rank("permissive") for mode in modes):
+        return ["permissive", "plaintext"]
+    return [to]
+
+
+def _is_short(mode: TlsMode, stage: TlsMode, spec: TlsSpec) -> bool:
+    """Has an instance in this mode anything to do in this stage?"""
+    if stage == spec.to:
+        return mode != stage
+    up = rank(spec.to) > rank(stage)
+    return rank(mode) < rank(stage) if up else rank(mode) > rank(stage)
+
+
+def _drive(work: Work, targets: Sequence[Target], goals: Mapping[str, TlsMode]) -> Written:
+    apps = {target.instance: target.application for target in targets}
+    modes = _modes(set(apps.values()))
+    states = _states()
+    steps = {}
+    for name, goal in goals.items():
+        if name not in modes:
+            continue
+        mine = [target for target in targets if target.instance == name]
+        times = [target.stepped_at for target in mine if target.stepped_at is not None]
+        stand = Stand(
+            mode=modes[name],
+            goal=goal,
+            state=states.get(name),
+            stepped_at=max(times, default=None),
+            was_advertised=any(target.applied_at is not None for target in mine),
+        )
+        scale = converted(work.rollout.spec, TlsSpec).soak_scale
+        steps[name] = next_step(stand, now=work.now, scale=scale)
+    wanted: dict[str, dict[str, TlsMode]] = {}
+    for name, step in steps.items():
+        if step.mode is not None:
+            wanted.setdefault(apps[name], {})[name] = step.mode
+    revision = 0
+    for app, new in sorted(wanted.items()):
+        why = f"{work.wave} of {work.rollout.kind}"
+        revision = modes_set(app, new, actor=ENGINE, reason=why, force=True, now=work.now)
+    stepped = {name: mode for new in wanted.values() for name, mode in new.items()}
+    waits = [step.waits_until for step in steps.values() if step.waits_until is not None]
+    return Written(
+        arrived=frozenset(
+            name for name, goal in goals.items() if stepped.get(name, modes.get(name, goal)) == goal
+        ),
+        stepped=frozenset(stepped),
+        notes={name: step.note for name, step in steps.items() if step.note},
+        revision=revision,
+        waits_until=max(waits, default=None),
+    )
+
+
+def _way_back(works: Sequence[Work]) -> dict[str, TlsMode]:
+    """Works are in reverse order, so the last word is the oldest."""
+    goals: dict[str, TlsMode] = {}
+    for work in works:
+        for target in work.targets:
+            goals[target.instance] = msgspec.convert(target.before or "plaintext", TlsMode)
+    return goals
+
+
+def _seen(goals: Mapping[str, TlsMode]) -> Seen:
+    try:
+        states = {name: told.state for name, told in links.latest(links.read()).items()}
+    except Degraded:
+        return Seen()
+    done = {name for name, mode in goals.items() if is_in_force(mode, states.get(name))}
+    return Seen(
+        in_force=frozenset(done),
+        acked=len(done),
+        expected=len(goals),
+        missing={
+            name: why_not(mode, states.get(name))
+            for name, mode in goals.items()
+            if name not in done
+        },
+    )
+
+
+def _states() -> dict[str, LinkState]:
+    """What sidecars say; while nobody can say anything, nobody is ready."""
+    try:
+        return {name: told.state for name, told in links.latest(links.read()).items()}
+    except Degraded:
+        return {}
+
+
+def _applications(rollout: Rollout) -> list[str]:
+    if rollout.application != MESH:
+        return [rollout.application]
+    return list(Application.objects.order_by("name").values_list("name", flat=True))
+
+
+def _modes(apps: Sequence[str] | set[str]) -> dict[str, TlsMode]:
+    """Intended modes of open instances that have a sidecar."""
+    names = set(
+        Instance.objects.open()
+        .filter(application__name__in=apps, source=Source.SIDECAR)
+        .values_list("instance_id", flat=True)
+    )
+    return {
+        name: mode for app in sorted(apps) for name, mode in modes_of(app).items() if name in names
+    }
+
+
+def _seats(apps: Sequence[str]) -> list[Seat]:
+    rows = Instance.objects.open().filter(application__name__in=apps, source=Source.SIDECAR)
+    found = rows.values_list(
+        "instance_id", "application__name", "unit__name", "labels", "unit__labels"
+    )
+    return [
+        Seat(
+            instance=name,
+            application=app,
+            unit=unit,
+            environment=str({**unit_labels, **labels}.get("env", "")),
+        )
+        for name, app, unit, labels, unit_labels in found
+    ]
+
+
+def _too_old(apps: Sequence[str]) -> list[str]:
+    rows = Instance.objects.open().filter(application__name__in=apps, source=Source.SIDECAR)
+    return [
+        f"The sidecar of {name} is too old to speak TLS; update it."
+        for name, caps in rows.order_by("instance_id").values_list("instance_id", "caps")
+        if not set(caps) >= LINK_CAPS
+    ]
+
+
+def _approval(rollout: Rollout, spec: TlsSpec) -> str:
+    if rollout.application == MESH:
+        return "It concerns the whole mesh."
+    if spec.to == "strict":
+        return "Strict refuses callers."
+    app = application_get(rollout.application)
+    return f"{app.name} is critical." if app.tier == Tier.CRITICAL else ""

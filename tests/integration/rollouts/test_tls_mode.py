@@ -1,0 +1,209 @@
+"""TLS modes by waves: up by the sidecars' word, down in the safe order, and back when it trips."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+import pytest
+
+from meshconsole.core.errors import Conflict
+from meshconsole.encryption.models import LinkPolicy
+from meshconsole.encryption.selectors import modes_of
+from meshconsole.encryption.services import mode_default_set
+from meshconsole.rollouts.models import Decision, Rollout
+from meshconsole.rollouts.services import (
+    rollout_approve,
+    rollout_create,
+    rollout_plan,
+    rollout_rollback,
+    rollout_start,
+)
+from meshconsole.rollouts.states import RolloutState
+from proxy.contract.reports import LinkCounts, LinkState
+from tests.factories import an_instance
+from tests.harness.rollouts import Mesh, follow_modes
+
+pytestmark = pytest.mark.django_db
+SCALE = 0.01
+
+
+@pytest.fixture(autouse=True)
+def _speaking(mesh: Mesh) -> None:
+    mesh.each_second = follow_modes
+    for name in mesh.names:
+        mesh.ledger[name] = LinkCounts(side="in", app="", protocol="http1", started=100)
+    follow_modes(mesh)
+    mesh.begin()
+
+
+def started(mesh: Mesh, to: str, *, application: str = "order", **spec: Any) -> Rollout:
+    given = {"to": to, "soak_scale": SCALE, "min_requests": 100} | spec
+    row = rollout_create(
+        kind="tls_mode", application=application, spec=given, actor="ann", now=mesh.now
+    )
+    rollout_plan(pk=row.pk, actor="ann", now=mesh.now)
+    row = rollout_start(pk=row.pk, actor="ann", now=mesh.now)
+    if row.state == RolloutState.AWAITING_APPROVAL:
+        row = rollout_approve(pk=row.pk, actor="bob", now=mesh.now)
+    return row
+
+
+def modes() -> Counter[str]:
+    return Counter(modes_of("order").values())
+
+
+def test_nine_instances_become_preferred_untouched(mesh: Mesh) -> None:
+    row = started(mesh, "preferred")
+    begun = mesh.now
+    assert mesh.finish(row) == RolloutState.COMPLETED, row.note
+    assert modes() == {"preferred": 9}
+    assert (mesh.now - begun).total_seconds() < 90
+    assert [wave.targets.count() for wave in row.waves.all()] == [1, 1, 3, 4]
+    assert LinkPolicy.objects.get().mode == "preferred"
+    an_instance("order-10")
+    assert modes() == {"preferred": 10}
+
+
+def test_nobody_is_preferred_whose_sidecar_cannot_prove_itself(mesh: Mesh) -> None:
+    def unready(mesh: Mesh) -> None:
+        follow_modes(mesh)
+        state = mesh.states["order-1"]
+        mesh.states["order-1"] = msgspec.structs.replace(state, ready=False, reason="no key")
+
+    mesh.each_second = unready
+    row = started(mesh, "preferred")
+    assert mesh.finish(row) == RolloutState.PAUSED
+    assert modes_of("order")["order-1"] == "permissive"
+    assert "order-1" in row.note
+    assert "no key" in row.waves.get(number=1).targets.get().note
+
+
+def test_a_cut_request_takes_everything_back_at_once(mesh: Mesh) -> None:
+    row = started(mesh, "preferred")
+    mesh.until_wave(row, 2)
+    (second,) = row.waves.get(number=2).targets.values_list("instance", flat=True)
+    mesh.ledger[second] = msgspec.structs.replace(mesh.ledger[second], cut=1)
+    mesh.run(6)
+    row.refresh_from_db()
+    assert row.state == RolloutState.ROLLING_BACK
+    assert modes() == {"plaintext": 7, "permissive": 2}, "not advertised, and still accepted"
+    assert mesh.finish(row) == RolloutState.ROLLED_BACK
+    assert modes() == {"plaintext": 9}
+    assert "cut: 1 cut of" in Decision.objects.get(verb="gate_failed").why
+    assert not row.waves.filter(targets__reverted_at=None).exclude(state="planned").exists()
+
+
+def test_a_wave_that_fails_handshakes_is_taken_back_and_says_the_edge(mesh: Mesh) -> None:
+    an_instance("gateway-1", application="gateway")
+    mesh.names.append("gateway-1")
+    row = started(mesh, "preferred")
+
+    def failing(mesh: Mesh) -> None:
+        follow_modes(mesh)
+        if mesh.states["order-1"].mode == "preferred":
+            mesh.ledger["gateway-1"] = LinkCounts(
+                side="out",
+                app="order",
+                instance="order-1",
+                protocol="http1",
+                opened=3,
+                handshakes_failed=4,
+            )
+
+    mesh.each_second = failing
+    assert mesh.finish(row) == RolloutState.ROLLED_BACK
+    assert "4 of them on gateway-1 -> order-1" in Decision.objects.get(verb="gate_failed").why
+
+
+def test_twenty_milliseconds_more_are_taken_back_and_say_the_number(mesh: Mesh) -> None:
+    row = started(mesh, "preferred")
+
+    def slow(mesh: Mesh) -> None:
+        follow_modes(mesh)
+        for name, mode in modes_of("order").items():
+            mesh.of(name).bucket = 4 if mode == "preferred" else 2
+
+    mesh.each_second = slow
+    assert mesh.finish(row) == RolloutState.ROLLED_BACK
+    why = Decision.objects.get(verb="gate_failed").why
+    assert why.startswith("p99: p99 went from")
+    assert row.waves.filter(state="reverted").count() == 1
+
+
+def test_strict_is_a_second_ladder_and_waits_for_the_last_plaintext(mesh: Mesh) -> None:
+    row = started(mesh, "strict")
+    assert row.approval == "Strict refuses callers."
+    assert [wave.stage for wave in row.waves.all()] == ["preferred"] * 4 + ["strict"] * 4
+    assert row.waves.get(number=5).hold_seconds == 6
+
+    def plain(mesh: Mesh) -> None:
+        follow_modes(mesh)
+        state = mesh.states["order-2"]
+        mesh.states["order-2"] = msgspec.structs.replace(
+            state, plain_connections=3, plain_sources=("10.0.0.9",)
+        )
+
+    mesh.each_second = plain
+    assert mesh.finish(row) == RolloutState.PAUSED
+    assert "3 connections in plaintext open, from 10.0.0.9" in row.note
+    assert modes() == {"preferred": 9}
+
+
+def test_strict_arrives_when_nothing_comes_in_plaintext(mesh: Mesh) -> None:
+    row = started(mesh, "strict")
+    assert mesh.finish(row) == RolloutState.COMPLETED, row.note
+    assert modes() == {"strict": 9}
+
+
+def test_down_from_strict_passes_every_mode_in_order(mesh: Mesh) -> None:
+    mode_default_set("order", "strict", actor="ann", reason="", force=True)
+    follow_modes(mesh)
+    row = started(mesh, "plaintext")
+    assert [wave.stage for wave in row.waves.all()] == ["permissive"] * 4 + ["plaintext"] * 4
+    seen: list[str] = []
+
+    def follow(mesh: Mesh) -> None:
+        follow_modes(mesh)
+        mode = modes_of("order")["order-1"]
+        if not seen or seen[-1] != mode:
+            seen.append(mode)
+
+    mesh.each_second = follow
+    assert mesh.finish(row) == RolloutState.COMPLETED, row.note
+    assert seen == ["strict", "preferred", "permissive", "plaintext"]
+
+
+def test_an_instance_that_is_gone_is_left_out_and_needs_nothing_undone(mesh: Mesh) -> None:
+    row = started(mesh, "preferred")
+    mesh.until_wave(row, 2)
+    (first,) = row.waves.get(number=1).targets.values_list("instance", flat=True)
+    an_instance(first).__class__.objects.filter(instance_id=first).update(state="gone")
+    rollout_rollback(pk=row.pk, actor="ann", now=mesh.now)
+    assert mesh.finish(row) == RolloutState.ROLLED_BACK, row.note
+
+
+def test_the_whole_mesh_owns_every_part_of_it(mesh: Mesh) -> None:
+    an_instance("stock-1", application="stock")
+    mesh.names.append("stock-1")
+    follow_modes(mesh)
+    row = started(mesh, "permissive", application="")
+    assert row.approval == "It concerns the whole mesh."
+    assert {t.application for w in row.waves.all() for t in w.targets.all()} == {"order", "stock"}
+    with pytest.raises(Conflict, match="changes the same thing"):
+        started(mesh, "permissive")
+
+
+def test_a_sidecar_that_is_too_old_is_a_blocker(mesh: Mesh) -> None:
+    an_instance("order-10", caps=["service"])
+    with pytest.raises(Conflict, match="order-10 is too old"):
+        started(mesh, "preferred")
+
+
+def test_sidecars_that_say_nothing_hold_the_wave(mesh: Mesh) -> None:
+    mesh.silent.add("order-1")
+    mesh.states["order-1"] = LinkState()
+    row = started(mesh, "permissive")
+    assert mesh.finish(row) == RolloutState.PAUSED
+    assert "order-1: its sidecar is plaintext still" in row.note
