@@ -13,6 +13,7 @@ import secrets
 import ssl
 from collections.abc import Awaitable, Callable
 from random import Random
+from time import time
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
@@ -22,7 +23,7 @@ from proxy import __version__, aio
 from proxy.backoff import CEILING_SECONDS, Backoff
 from proxy.channel import Channel
 from proxy.contract.identity import Node
-from proxy.contract.session import CHANNEL, FRAME_LIMIT_BYTES, Gauges
+from proxy.contract.session import CHANNEL, FRAME_LIMIT_BYTES, Gauges, Links
 from proxy.contract.snapshot import KINDS
 from proxy.current import Current
 from proxy.encryption.holder import Holder
@@ -59,13 +60,15 @@ class Agent:
         detector: Detector,
         *,
         holder: Holder | None = None,
-        gauges: Callable[[], Gauges] | None = None,
+        gauges: Callable[[], Gauges] = Gauges,
+        links: Callable[[], Links] = lambda: Links(at=time()),
         in_step: Callable[[], Awaitable[None]] | None = None,
         random: Random | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._settings = settings
         self._current = current
+        self._links = links
         self._random = random or Random()  # noqa: S311 - spreads load, guards nothing
         self._sleep = sleep
         self._backoff = Backoff(self._random)
@@ -76,7 +79,7 @@ class Agent:
         self._store = SnapshotStore(settings.state_dir)
         self._spool = EventSpool(settings.state_dir)
         self._outbox = Outbox()
-        self._intake = Intake(current, self._store, gauges or self._open_connections)
+        self._intake = Intake(current, self._store, gauges)
         self._intake.in_step = in_step
         self._reporter = Reporter(current, windows, detector, self._outbox, self._spool)
         self.bequest = Bequest(self._membership, self._intake, self._outbox, self._reporter)
@@ -214,6 +217,7 @@ class Agent:
                 self._reporter,
                 identity,
                 self._random,
+                self._links,
             )
             opened_at = loop.time()
             self._channel, self._error = channel, ""
@@ -266,9 +270,6 @@ class Agent:
             seconds -= slice_seconds
             if self._membership.may_join_anew():
                 return
-
-    def _open_connections(self) -> Gauges:
-        return Gauges(plain_conns=sum(one.opened for one in self._current.table.members.values()))
 
 
 def node_of(settings: MeshSettings) -> Node:

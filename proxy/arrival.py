@@ -122,8 +122,10 @@ class Accepting:
 class Newcomer:
     """A caller that is not known yet; it has its place among the listener's callers."""
 
+    account = None
     encrypted = False
     peer: Peer | None = None
+    under_way = 0
 
     def __init__(self, listener: Listener, serve: Serve, caller: socket.socket) -> None:
         self.listener = listener

@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING
 from proxy import aio
 from proxy.access_log import opened_log
 from proxy.admin import Admin
-from proxy.contract.session import Gauges
 from proxy.contract.snapshot import Endpoint, Service, ServiceProtocol
 from proxy.control import Alone, Control
 from proxy.current import Choice, Current, Member, Target
 from proxy.encryption.holder import Holder
+from proxy.facing import Routing
 from proxy.failures import Failures, Unheard
 from proxy.handover.passage import Passage
 from proxy.inbound.side import InboundSide
 from proxy.leaving import Leaving
-from proxy.listener import Listener, Routing
+from proxy.links.ledger import Ledger
+from proxy.links.standing import gauges_of, links_of
+from proxy.listener import Listener
 from proxy.notify import READY, main_process, notify
 from proxy.pages import Pages
 from proxy.pools import Pools
@@ -57,6 +59,7 @@ class Process:
         self.inbound: InboundSide | None = None
         """Of a sidecar: who is let in."""
         self.windows = Windows()
+        self.ledger = Ledger()
         self.server = Server(settings.limits, accepting=False)
         self.control: Control = Alone()
         self.began = monotonic()
@@ -107,7 +110,7 @@ class Process:
         from proxy.workers.crew import Crew
         from proxy.workers.merge import Merger
 
-        merger = Merger(lambda: self.server.listeners, self.windows, self._failures)
+        merger = Merger(lambda: self.server.listeners, self.windows, self._failures, self.ledger)
         self.crew = Crew(self.settings, self.current, merger, self.holder)
         await self.crew.start(doors)
 
@@ -146,13 +149,14 @@ class Process:
             side="in" if tls_in and not tls_out else "out",
             routing=routing,
             members=members,
-            pools=Pools(settings.limits, tls_out),
+            pools=Pools(settings.limits, tls_out, self.ledger),
             windows=self.windows,
             failures=Unheard(),
             access_log=opened_log(settings.access_log, "listen"),
             limits=settings.limits,
             speaks=spoken_at(settings.protocol, settings.tcp, settings.listen, *settings.upstream),
             tunnels=routing if isinstance(routing, FixedRouter) else None,
+            ledger=self.ledger,
         )
         listener.source_limit = settings.limits.source_connections
         await self.server.open(listener, settings.listen, tls_in)
@@ -205,13 +209,14 @@ class Process:
             ),
             tunnels=to_own if settings.protocol in ("auto", "tcp") else None,
             gate=side.gate,
+            ledger=self.ledger,
         )
         outbound = Listener(
             name="outbound",
             side="out",
             routing=Router(self.current),
             members=lambda: self.current.table.members.values(),
-            pools=Pools(settings.limits),
+            pools=Pools(settings.limits, ledger=self.ledger),
             windows=self.windows,
             failures=self._failures,
             access_log=opened_log(settings.access_log, "outbound"),
@@ -238,22 +243,13 @@ class Process:
             self.windows,
             detector,
             holder=self.holder,
-            gauges=self._gauges,
+            gauges=lambda: gauges_of(self.server.listeners),
+            links=lambda: links_of(self),
             in_step=self._in_step,
         )
         agent.restore(self.passage.offered)
         self.control = agent
         return detector
-
-    def _gauges(self) -> Gauges:
-        """Connections of this sidecar, both directions, by encryption."""
-        plain = tls = 0
-        for listener in self.server.listeners:
-            upstreams = sum(member.opened for member in listener.members())
-            unencrypted, encrypted = listener.open_callers
-            tls += encrypted + (upstreams if listener.pools.tls else 0)
-            plain += unencrypted + (0 if listener.pools.tls else upstreams)
-        return Gauges(plain_conns=plain, tls_conns=tls)
 
     # what others ask of it
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from random import Random
 
 import msgspec
@@ -14,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from proxy import aio
 from proxy.contract import codec
 from proxy.contract.identity import Node
-from proxy.contract.session import PROTO, Bye, Cert, Hello, Push, Receipt, Refused
+from proxy.contract.session import PROTO, Bye, Cert, Hello, Links, Push, Receipt, Refused
 from proxy.encryption.identity import Identity, InvalidCertificate, utc_now
 from proxy.intake import Intake
 from proxy.outbox import Outbox
@@ -24,6 +25,7 @@ from proxy.reporter import Reporter
 
 logger = logging.getLogger(__name__)
 SEND_SECONDS = 10.0
+LINKS_SECONDS = 2.0
 REPORTS_PER_SECOND = 4.0
 REPORTS_BURST = 64
 """A backlog goes out in a burst and then at this pace, below what the console takes of one sidecar;
@@ -45,6 +47,7 @@ class Channel:
         reporter: Reporter,
         identity: Identity,
         random: Random,
+        links: Callable[[], Links],
     ) -> None:
         self._socket = socket
         self._node = node
@@ -52,6 +55,7 @@ class Channel:
         self._outbox = outbox
         self._reporter = reporter
         self._renewal = Renewal(identity, random)
+        self._links = links
         self._sent = 0
         self.bye: Bye | None = None
         """The console's farewell, if it sent one."""
@@ -68,6 +72,7 @@ class Channel:
         helpers = [
             aio.spawn(self._reports(), name="send reports"),
             aio.spawn(self._renewals(), name="renew certificate"),
+            aio.spawn(self._tell_links(), name="tell of links"),
         ]
         try:
             with contextlib.suppress(ConnectionClosed):
@@ -160,6 +165,17 @@ class Channel:
                 request = self._renewal.due(utc_now())
                 if request is not None:
                     await self._send(request)
+
+    async def _tell_links(self) -> None:
+        """Send the ledger when it is another than the last that was sent, and not too often."""
+        said: Links | None = None
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                links = self._links()
+                if said is None or links != msgspec.structs.replace(said, at=links.at):
+                    said = links
+                    await self._send(links)
+                await asyncio.sleep(LINKS_SECONDS)
 
     async def _send(self, message: msgspec.Struct) -> None:
         """Send one message; a console that does not read for long is left: the stream ends."""

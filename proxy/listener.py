@@ -5,107 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from proxy.access_log import AccessLog
 from proxy.current import Choice, Member
 from proxy.errors import Refusal
 from proxy.failures import Failures
 from proxy.flags import Flag
-from proxy.http1.heads import Request
 from proxy.limiting.admission import Admission
+from proxy.links.account import Account, Closing
+from proxy.links.ledger import Ledger
 from proxy.pools import Pools
 from proxy.settings import Limits, Spoken
 from proxy.windows import Counts, Side, Windows
 
 if TYPE_CHECKING:
-    from proxy.encryption.peers import Peer
+    from proxy.facing import CallerConnection, Routing
     from proxy.inbound.gate import Gate
     from proxy.interception.routing import Interception
     from proxy.relay import Exchange
     from proxy.tcp.routing import Tunnels
-
-
-class Routing(Protocol):
-    """Says which members may answer."""
-
-    def choose(self, request: Request, trace_id: bytes, /) -> Choice:
-        """The members to pick from; raises Refusal."""
-
-    def adjust(self, now: float, /) -> None:
-        """Called a few times a second: shares that change with time are given anew."""
-
-
-class CallerConnection(Protocol):
-    """A caller's connection as its listener keeps it."""
-
-    encrypted: bool
-    peer: Peer | None
-    """Who calls, as its certificate says."""
-
-    @property
-    def listener(self) -> Door:
-        """The listener as this connection sees it."""
-
-    def turn_to(self, listener: Listener, /) -> None:
-        """See the listener like this from now on."""
-
-    def sweep(self, now: float, draining: bool, /) -> None:
-        """Called a few times a second: is something overdue?"""
-
-    def abort(self) -> None:
-        """End it now."""
-
-
-class Door(Protocol):
-    """What one caller and its requests need of a listener: itself, or what stands for it towards a
-    connection that was going somewhere else (`proxy.interception`)."""
-
-    @property
-    def admission(self) -> Admission:
-        """The gate."""
-
-    @property
-    def draining(self) -> bool:
-        """Does every answer end its connection?"""
-
-    @property
-    def failures(self) -> Failures:
-        """Who hears of failed attempts."""
-
-    @property
-    def limits(self) -> Limits:
-        """What everybody may have."""
-
-    @property
-    def pools(self) -> Pools:
-        """Connections to endpoints."""
-
-    @property
-    def routing(self) -> Routing:
-        """Who may answer."""
-
-    @property
-    def side(self) -> Side:
-        """Whom it faces."""
-
-    def joined(self, caller: CallerConnection, /) -> bool:
-        """A connection was accepted; False when there are too many."""
-
-    def left(self, caller: CallerConnection, /) -> None:
-        """A caller's connection is no more."""
-
-    def observe(self, exchange: Exchange, /) -> None:
-        """A request is over."""
-
-    def refused(self, flag: Flag, /) -> None:
-        """Count an answer made here."""
-
-    def refused_unread(self, refusal: Refusal, /) -> None:
-        """Bytes that are no request were answered."""
-
-    def retry_refused(self) -> None:
-        """The budget did not allow that a request is sent again."""
 
 
 class Listener:
@@ -113,9 +32,9 @@ class Listener:
 
     __slots__ = (
         "_arriving", "_emptied", "_source_of", "_sources", "accepted", "access_log", "admission",
-        "callers", "draining", "elsewhere", "failures", "gate", "interception", "leaving", "limits",
-        "members", "name", "pools", "refusals", "retries_refused", "routing", "side",
-        "source_limit", "speaks", "tunnels", "turned_away", "unknown", "windows",
+        "callers", "cutting", "draining", "elsewhere", "failures", "gate", "interception",
+        "leaving", "ledger", "limits", "members", "name", "pools", "refusals", "retries_refused",
+        "routing", "side", "source_limit", "speaks", "tunnels", "turned_away", "unknown", "windows",
     )  # fmt: skip
 
     def __init__(
@@ -134,6 +53,7 @@ class Listener:
         tunnels: Tunnels | None = None,
         interception: Interception | None = None,
         gate: Gate | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.name = name
         self.speaks = speaks
@@ -154,6 +74,10 @@ class Listener:
         self.admission = Admission(limits.requests)
         self.draining = False
         """Every answer ends its connection."""
+        self.cutting = False
+        """What is still under way is ended now, by this process."""
+        self.ledger = ledger
+        """Where callers of the mesh are counted; None where its own application calls."""
         self._emptied = asyncio.Event()
         self.gate = gate
         """Who is let in, and how, where a mesh says that; None takes whoever comes."""
@@ -220,10 +144,14 @@ class Listener:
             self._sources[source] = self._sources.get(source, 0) + 1
         return True
 
-    def left(self, caller: CallerConnection) -> None:
+    def left(self, caller: CallerConnection, error: Exception | None = None) -> None:
         """A caller's connection is no more."""
         self.callers.discard(caller)
         self.leaving.discard(caller)
+        account = caller.account
+        if account is not None:
+            closing: Closing = "clean" if error is None else "by_peer"
+            account.left(caller, "hard" if self.cutting else closing)
         if self._source_of:
             self._uncount(caller)
         if not self.callers:
@@ -257,6 +185,21 @@ class Listener:
             self._emptied.clear()
             await self._emptied.wait()
 
+    def account_of(self, caller: CallerConnection, protocol: str) -> Account | None:
+        """Where a caller's connection is counted from now on."""
+        if self.ledger is None:
+            return None
+        who = caller.peer.who if caller.peer is not None else None
+        app, unit = (who.app, who.unit) if who is not None else ("", "")
+        account = self.ledger.caller(app, unit, protocol, caller.encrypted)
+        account.joined(caller)
+        return account
+
+    @property
+    def lost(self) -> Flag:
+        """Why a caller's connection is no more, unless it says so itself."""
+        return "LR" if self.cutting else "DC"
+
     def refused(self, flag: Flag) -> None:
         """Count an answer made here."""
         self.refusals[flag] = self.refusals.get(flag, 0) + 1
@@ -286,13 +229,18 @@ class Listener:
             interface = exchange.interface
             member = exchange.member
             is_in = self.side == "in"
-            encrypted = exchange.caller.encrypted if is_in else self.pools.tls is not None
+            encrypted = exchange.caller.encrypted if is_in else exchange.encrypted
             counts = member.counts.get((interface, encrypted)) if member is not None else None
             if counts is None:
                 counts = self._counts(choice, member, interface, encrypted)
             counts.observe(
                 exchange.status, exchange.error, seconds, exchange.bytes_in, exchange.bytes_out
             )
+        if self.ledger is not None and (account := exchange.caller.account) is not None:
+            if exchange.ended == "completed":
+                account.completed += 1
+            else:
+                account.ended(exchange.ended)
         if self.access_log is not None:
             self.access_log.add(exchange, seconds)
 

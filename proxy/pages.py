@@ -107,6 +107,7 @@ class Pages:
             certificate_not_after=ends if isinstance(ends, float) else None,
             loop_late_seconds=process.server.late_seconds,
             draining=process.server.draining,
+            links=tuple(process.ledger.sums()),
             more=[*footprint(), *self._gate()],
         )
         self._upstreams = self._upstreams or Upstreams()
@@ -130,6 +131,7 @@ class Pages:
                 "engine": engine(),
                 "settings": settings_shown(self._process.settings),
                 "snapshot": current.snapshot,
+                "links": self._process.ledger.told(),
             }
         )
 

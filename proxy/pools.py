@@ -10,22 +10,20 @@ take no more requests and close as they fall idle.
 from __future__ import annotations
 
 import asyncio
-import os
-import ssl
 from collections import deque
 from collections.abc import Iterable
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from proxy.aio import spawn
 from proxy.current import Member
+from proxy.dialling import Contexts, dialled, reason_of
 from proxy.errors import other_protocol, resting
-from proxy.http1.upstream import Upstream
+from proxy.links.account import PLAIN, Account
+from proxy.links.ledger import Ledger
 from proxy.settings import Limits
 
 if TYPE_CHECKING:
-    from proxy.http2.upstream import Upstream as Http2Upstream
-    from proxy.rpc.upstream import Upstream as FramedUpstream
     from proxy.seam import Asking, Connection, Link
 
 
@@ -36,18 +34,15 @@ FRAMED = frozenset({"bolt"})
 """Protocols that no other can be turned into."""
 
 
-class Contexts(Protocol):
-    """TLS towards endpoints."""
-
-    def of(self, protocol: str) -> ssl.SSLContext:
-        """The context to dial with for a protocol; each offers another ALPN."""
-
-
 class Pools:
     """The rules by which one listener's relay opens, shares and closes connections."""
 
-    def __init__(self, limits: Limits, tls: Contexts | None = None) -> None:
+    def __init__(
+        self, limits: Limits, tls: Contexts | None = None, ledger: Ledger | None = None
+    ) -> None:
         self.limits = limits
+        self.ledger = ledger or Ledger()
+        """Where connections are counted; one of its own tells nobody."""
         self.tls = tls
         """Mutual TLS to every endpoint, or None for plaintext."""
         self.generation = 0
@@ -103,8 +98,8 @@ class Pool:
     """The connections of one protocol to one member."""
 
     __slots__ = (
-        "dialing", "generation", "limits", "member", "opened", "places", "protocol", "ready",
-        "tls", "waiting",
+        "_ledger", "dialing", "generation", "limits", "member", "opened", "places", "protocol",
+        "ready", "tls", "waiting",
     )  # fmt: skip
 
     def __init__(self, member: Member, protocol: str, pools: Pools) -> None:
@@ -112,6 +107,7 @@ class Pool:
         self.protocol = protocol
         self.places = PLACES.get(protocol, 1)
         self.limits = pools.limits
+        self._ledger = pools.ledger
         self.tls = pools.tls
         self.generation = pools.generation
         self.ready: list[Connection] = []
@@ -120,6 +116,19 @@ class Pool:
         """Connections open or being opened, of every generation."""
         self.dialing = 0
         self.waiting: deque[Asking] = deque()
+
+    @property
+    def account(self) -> Account:
+        """Where a connection that is dialled now is counted."""
+        endpoint = self.member.endpoint
+        return self._ledger.endpoint(
+            self.member.stats.service,
+            endpoint.unit,
+            endpoint.id if endpoint.group else "",  # of strangers nobody knows more than that
+            self.protocol,
+            f"files {self.generation}" if self.tls else PLAIN,
+            self.tls is not None,
+        )
 
     def acquire(self, asking: Asking, fresh: bool) -> Link | None:
         """A place on a connection with room, or None: then `asking` waits in line and is told."""
@@ -274,26 +283,3 @@ class Pool:
         for _ in range(n):
             if self.waiting:
                 self.waiting.popleft().connect_failed(detail)
-
-
-def dialled(pool: Pool) -> Upstream | Http2Upstream | FramedUpstream:
-    """A connection of the pool's protocol, to be given to the event loop."""
-    if pool.protocol == "bolt":
-        from proxy.bolt.codec import CODEC
-        from proxy.rpc.upstream import Upstream as FramedUpstream
-
-        return FramedUpstream(pool, CODEC)
-    if pool.protocol == "http2":
-        from proxy.http2.upstream import Upstream as Http2Upstream
-
-        return Http2Upstream(pool)
-    return Upstream(pool)
-
-
-def reason_of(error: OSError | ValueError) -> str:
-    """An error's own words, without numbers and addresses of this machine."""
-    if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or error}"
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)
-    return str(error) or type(error).__name__

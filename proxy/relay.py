@@ -24,8 +24,9 @@ from proxy.retrying import REPEATABLE, pause_after
 from proxy.tracing import traced
 
 if TYPE_CHECKING:
+    from proxy.facing import Door
     from proxy.limiting.admission import Meter
-    from proxy.listener import Door
+    from proxy.links.account import End
     from proxy.seam import Caller, Link
 
 BODY_RATE = 512
@@ -55,6 +56,8 @@ class Exchange:
     pause: asyncio.TimerHandle | None = None
     """Runs while a retry waits for its moment."""
     reused = False
+    encrypted = False
+    """Is the connection that it was sent on?"""
     request_sent = False
     """Is the whole request written, body and all?"""
     status = 0
@@ -66,6 +69,8 @@ class Exchange:
     flag: Flag | Literal[""] = ""
     error: ErrorClass | None = None
     over = False
+    ended: End = "completed"
+    """What the caller has of its answer: the whole of it, if nothing else is said."""
     trace_id = b""
 
     def __init__(self, listener: Door, caller: Caller, request: Request, now: float):
@@ -135,6 +140,7 @@ class Exchange:
         """Here is a link: write the request on it."""
         self.link = link
         self.reused = link.reused
+        self.encrypted = link.encrypted
         request = self.request
         if request.length:
             content, done, trailers = self.caller.begin_body()
@@ -230,7 +236,7 @@ class Exchange:
         elif self.caller.is_full:
             self.caller_left("SI")
         else:
-            self._drop_link()
+            self._drop_link("failed")
             self._broken(errors.too_slow(self.member.stats.service if self.member else ""))
 
     def caller_broke(self, refusal: Refusal) -> None:
@@ -241,7 +247,8 @@ class Exchange:
     def caller_left(self, flag: Flag = "DC") -> None:
         """Nobody is there to answer."""
         if not self.over:
-            self._drop_link()
+            self.ended = "cut" if flag == "LR" else "cancelled"
+            self._drop_link(self.ended)
             self.flag = flag
             self.caller.abort()
             self._finish()
@@ -345,7 +352,7 @@ class Exchange:
             return False
         if done:
             self.link = None  # it may serve somebody else already
-        self._drop_link()
+        self._drop_link("failed")
         self._failed("5xx", str(status))
         return self._retry(member)
 
@@ -360,7 +367,7 @@ class Exchange:
             return False
         self.caller.deadline = ends
         if self._may_try() and self._may_retry(member):
-            self._drop_link()
+            self._drop_link("failed")
             self._failed("timeout", "it did not answer within the time of one try")
             self._retry(member)
         return True
@@ -450,6 +457,7 @@ class Exchange:
         if self.status:
             self.flag = refusal.flag
             self.error = refusal.error
+            self.ended = "failed"
             self.caller.abort()
             self._finish()
         else:
@@ -463,10 +471,10 @@ class Exchange:
         self.caller.refuse(refusal)
         self._finish()
 
-    def _drop_link(self) -> None:
+    def _drop_link(self, end: End = "cancelled") -> None:
         link, self.link = self.link, None
         if link is not None:
-            link.leave()
+            link.leave(end)
         elif self.member is not None:
             self.listener.pools.forget(self.member, self)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from proxy.errors import Refusal
 from proxy.http1.heads import Request, Response
+from proxy.links.account import Account, End
 
 if TYPE_CHECKING:
     from proxy.encryption.peers import Peer
@@ -24,6 +25,10 @@ class Caller(Protocol):
 
     deadline: float
     """When the caller, or whoever it waits for, has taken too long; on the monotonic clock."""
+
+    @property
+    def account(self) -> Account | None:
+        """Where its requests are counted, if they come from the mesh."""
 
     @property
     def protocol(self) -> str:
@@ -114,6 +119,8 @@ class Link(Protocol):
     """The place on a connection to an endpoint that carries one request: for HTTP/1.1 the
     connection itself, for a multiplexed protocol one stream of it."""
 
+    encrypted: bool
+    """Is its connection?"""
     reused: bool
     """Did the connection carry a request before? Then its peer may be closing it just now."""
 
@@ -132,8 +139,8 @@ class Link(Protocol):
     def hold(self, held: bool) -> None:
         """Read no more of the answer for now: the caller does not keep up. Or go on."""
 
-    def leave(self) -> None:
-        """The exchange ends before its answer does."""
+    def leave(self, end: End = "cancelled") -> None:
+        """The exchange ends before its answer does, for this reason."""
 
 
 class Connection(Protocol):

@@ -107,6 +107,8 @@ class Server:
 
     def cut_off(self) -> int:
         """End what outlived the drain; how much it was."""
+        for listener in self.listeners:
+            listener.cutting = True
         callers = [caller for listener in self.listeners for caller in listener.callers]
         for caller in callers:
             caller.abort()

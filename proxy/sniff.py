@@ -79,6 +79,9 @@ class Greeter(asyncio.Protocol):
         "listener", "peer",
     )  # fmt: skip
 
+    account = None
+    under_way = 0
+
     def __init__(
         self,
         listener: Listener,

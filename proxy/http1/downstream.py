@@ -14,6 +14,7 @@ from proxy.appetite import Appetite, taken_by
 from proxy.encryption.peers import Peer, encryption_of
 from proxy.ends import reset
 from proxy.errors import BadMessage, Refusal, malformed
+from proxy.facing import Door
 from proxy.http1.bodies import Reader, chunk, last_chunk, reader_of
 from proxy.http1.heads import (
     CHUNKED,
@@ -32,7 +33,7 @@ from proxy.http1.heads import (
 )
 from proxy.http1.lines import bare_line_end
 from proxy.http1.upstream import UNSAFE_IDLE_SECONDS
-from proxy.listener import Door
+from proxy.links.account import Account
 from proxy.relay import Exchange
 from proxy.sockets import has_unread
 
@@ -54,8 +55,8 @@ class Downstream(asyncio.Protocol):
 
     __slots__ = (
         "_appetite", "_blank", "_body", "_buffer", "_chunked", "_exchange", "_held", "_keep_alive",
-        "_phase", "_request", "_searched", "_trusted", "deadline", "encrypted", "is_full",
-        "listener", "peer", "transport",
+        "_phase", "_request", "_searched", "_trusted", "account", "deadline", "encrypted",
+        "is_full", "listener", "peer", "transport",
     )  # fmt: skip
 
     protocol = "http1"
@@ -82,6 +83,7 @@ class Downstream(asyncio.Protocol):
         """Does the connection stay open after the answer under way?"""
         self.deadline = 0.0
         """When this has waited long enough for what it waits for; on the monotonic clock."""
+        self.account: Account | None = None
         self.encrypted = False
         self.peer: Peer | None = None
         self.is_full = False
@@ -94,8 +96,14 @@ class Downstream(asyncio.Protocol):
         self.encrypted, self.peer = encryption_of(transport)
         self._trusted = self.encrypted and self.listener.side == "in"
         self.deadline = monotonic() + self.listener.limits.idle_seconds
+        self.account = self.listener.account_of(self, "http1")
         if not self.listener.joined(self):
             self.transport.abort()
+
+    @property
+    def under_way(self) -> int:
+        """One request, or none."""
+        return int(self._exchange is not None)
 
     def data_received(self, data: bytes) -> None:
         if self._phase == READING_HEAD and not self.is_full:
@@ -115,13 +123,13 @@ class Downstream(asyncio.Protocol):
         exchange.body_more(b"", True)
         return not self.encrypted
 
-    def connection_lost(self, _error: Exception | None) -> None:
-        self.listener.left(self)
+    def connection_lost(self, error: Exception | None) -> None:
+        self.listener.left(self, error)
         self._phase = LINGERING
         self._buffer = b""  # what waits in it is begun for nobody
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            exchange.caller_left()
+            exchange.caller_left(self.listener.lost)
 
     def pause_writing(self) -> None:
         self.is_full = True
@@ -164,6 +172,9 @@ class Downstream(asyncio.Protocol):
         self._request = request
         if request.length:
             self._body = reader_of(request.length)
+        account = self.account
+        if account is not None:
+            account.started += 1
         exchange = self._exchange = Exchange(self.listener, self, request, monotonic())
         exchange.begin()
 

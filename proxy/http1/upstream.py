@@ -20,6 +20,7 @@ from proxy.http1.heads import (
     request_bytes,
 )
 from proxy.http1.lines import bare_line_end
+from proxy.links.account import Account, Closing, End
 
 if TYPE_CHECKING:
     from proxy.pools import Pool
@@ -46,16 +47,20 @@ class Upstream(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_buffer", "_chunked", "_ended", "_exchange", "_held", "_interims", "_is_tunnel", "_poll",
-        "_pool", "_reader", "_reusable", "_sent", "_to_head", "full", "generation", "idle_since",
-        "is_ready", "opened", "reused", "transport",
+        "_pool", "_reader", "_reusable", "_sent", "_to_head", "account", "closing", "encrypted",
+        "full", "generation", "idle_since", "is_ready", "opened", "reused", "transport",
     )  # fmt: skip
 
+    account: Account
     transport: asyncio.Transport
     unfit = ""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self.generation = pool.generation
+        self.encrypted = pool.tls is not None
+        self.closing: Closing = "by_peer"
+        """Who will have ended it, as things stand."""
         self.opened = False
         self.is_ready = False
         self.reused = False
@@ -101,6 +106,11 @@ class Upstream(asyncio.BufferedProtocol):
         """Is nothing in flight on it?"""
         return self._exchange is None
 
+    @property
+    def under_way(self) -> int:
+        """One request, or none."""
+        return int(self._exchange is not None)
+
     def sweep(self, now: float) -> None:
         """Nothing is overdue: it is not told."""
 
@@ -108,10 +118,11 @@ class Upstream(asyncio.BufferedProtocol):
         """End it once nothing is in flight."""
         self._reusable = False
         if self._exchange is None:
-            self.transport.close()
+            self._close()
 
     def abort(self) -> None:
         """End it now, whatever is in flight."""
+        self.closing = "hard"
         self.transport.abort()
 
     # what the exchange asks
@@ -121,6 +132,7 @@ class Upstream(asyncio.BufferedProtocol):
     ) -> None:
         """Write a request's head, and what there is of its body."""
         self._exchange = exchange
+        self.account.started += 1
         self._interims = 0
         self._to_head = request.method == b"HEAD"
         self._sent = done
@@ -149,15 +161,22 @@ class Upstream(asyncio.BufferedProtocol):
             elif not self.transport.is_closing():
                 self.transport.resume_reading()
 
-    def leave(self) -> None:
+    def leave(self, end: End = "cancelled") -> None:
         """The exchange ends before its answer does, so the connection is of no more use."""
-        self._exchange = None
+        if self._exchange is not None:
+            self._exchange = None
+            self.account.ended(end)
+        self.closing = "hard"
         if not self._is_tunnel:
             self.transport.abort()
         elif self._sent:
-            self.transport.close()
+            self._close()
         else:
             reset(self.transport)
+
+    def _close(self) -> None:
+        self.closing = "clean"
+        self.transport.close()
 
     def _end_tunnel(self) -> None:
         """The caller's way has ended; the other goes on, except in TLS."""
@@ -185,6 +204,8 @@ class Upstream(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.opened = True
+        self.account = self._pool.account
+        self.account.joined(self)
 
     def get_buffer(self, _hint: int) -> memoryview:
         return _shared
@@ -204,7 +225,7 @@ class Upstream(asyncio.BufferedProtocol):
             else:
                 self._read_more(exchange, self._reader, data)
         except BadMessage as error:
-            self.leave()
+            self.leave("failed")
             exchange.answer_broken(str(error))
 
     def eof_received(self) -> None:
@@ -212,13 +233,16 @@ class Upstream(asyncio.BufferedProtocol):
         self._ended = True
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._pool.ended(self)
         exchange, self._exchange = self._exchange, None
+        self.account.left(self, self.closing)
+        self._pool.ended(self)
         if exchange is None:
             return
         if error is None and self._ended and isinstance(self._reader, Endless):
+            self.account.completed += 1
             exchange.answer_more(b"", True)
         else:
+            self.account.ended("cut" if self.closing == "hard" else "failed")
             exchange.connection_ended()
 
     def pause_writing(self) -> None:
@@ -289,10 +313,11 @@ class Upstream(asyncio.BufferedProtocol):
     def _free(self) -> None:
         self._reader = None
         self._exchange = None
+        self.account.completed += 1
         if self._held:
             self.hold(False)
         if self._reusable and self._sent:
             self.reused = True
             self._pool.has_room(self)
         else:
-            self.transport.close()
+            self._close()

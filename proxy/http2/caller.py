@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from proxy.appetite import Appetite
     from proxy.encryption.peers import Peer
     from proxy.http2.downstream import Downstream
+    from proxy.links.account import Account
 
 _NO_LENGTH = frozenset({204, 304})
 
@@ -50,12 +51,20 @@ class CallerStream(Stream):
         return self.connection.peer
 
     @property
+    def account(self) -> Account | None:
+        """Where its requests are counted."""
+        return self.connection.account
+
+    @property
     def is_full(self) -> bool:
         """Does the caller read slower than it is written to?"""
         return self.unsent > 0
 
     def begin(self) -> None:
         """The whole head is there: find out who may answer."""
+        account = self.connection.account
+        if account is not None:
+            account.started += 1
         self.exchange = Exchange(self.connection.listener, self, self.request, monotonic())
         self.exchange.begin()
 

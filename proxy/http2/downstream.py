@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from time import monotonic
 
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, PingAckReceived, RequestReceived, StreamReset
 
 from proxy.appetite import Appetite, taken_by
-from proxy.encryption.peers import Peer, encryption_of
+from proxy.encryption.peers import encryption_of
+from proxy.ends import reset
 from proxy.errors import BadMessage, Refusal, malformed
 from proxy.http2.caller import CallerStream, refused_fields
 from proxy.http2.fields import request_of
@@ -19,6 +19,7 @@ from proxy.http2.limits import DRAIN_SECONDS, STALL_SECONDS, STREAMS, UNSENT
 from proxy.http2.session import Session
 from proxy.http2.stream import Stream
 from proxy.http2.wire import LAST_STREAM
+from proxy.links.account import Account
 from proxy.listener import Listener
 
 ASKED = b"draining"
@@ -31,8 +32,7 @@ class Downstream(Session[CallerStream]):
     def __init__(self, listener: Listener) -> None:
         super().__init__(server=True)
         self.listener = listener
-        self.encrypted = False
-        self.peer: Peer | None = None
+        self.account: Account | None = None
         self._trusted = False
         """Is the caller a sidecar, whose identity was checked?"""
         self.deadline = 0.0
@@ -56,11 +56,17 @@ class Downstream(Session[CallerStream]):
         self._trusted = self.encrypted and self.listener.side == "in"
         self.deadline = monotonic() + self.listener.limits.idle_seconds
         super().connection_made(transport)
+        self.account = self.listener.account_of(self, "http2")
         if not self.listener.joined(self):
             self.transport.abort()
 
-    def connection_lost(self, _error: Exception | None) -> None:
-        self.listener.left(self)
+    @property
+    def under_way(self) -> int:
+        """Streams that are not answered yet."""
+        return sum(stream.exchange is not None for stream in self.streams.values())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.listener.left(self, error)
         self.ending = True
         self._leave_all()
 
@@ -203,7 +209,7 @@ class Downstream(Session[CallerStream]):
         for stream in list(self.streams.values()):
             self.remove(stream)
             if stream.exchange is not None:
-                stream.exchange.caller_left()
+                stream.exchange.caller_left(self.listener.lost)
 
     def turn_to(self, listener: Listener) -> None:
         """See the listener like this from now on."""
@@ -211,10 +217,7 @@ class Downstream(Session[CallerStream]):
 
     def abort(self) -> None:
         """End it now."""
-        if not self.transport.is_closing():
-            linger = self.transport.get_extra_info("socket")
-            linger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        self.transport.abort()
+        reset(self.transport)
 
     # time
 

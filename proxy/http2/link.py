@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from proxy.http2.upstream import Upstream
+    from proxy.links.account import End
     from proxy.seam import Asking
 
 INTERIM_LIMIT = 16
@@ -25,12 +26,13 @@ INTERIM_LIMIT = 16
 class LinkStream(Stream):
     """A place for one request (`proxy.seam.Link`); it has no number until the request begins."""
 
-    __slots__ = ("_answering", "_connection", "_interims", "_response", "_to_head", "exchange",
-                 "reused")  # fmt: skip
+    __slots__ = ("_answering", "_connection", "_interims", "_response", "_to_head", "encrypted",
+                 "exchange", "reused")  # fmt: skip
 
     def __init__(self, connection: Upstream, reused: bool) -> None:
         super().__init__(connection, 0)
         self._connection = connection
+        self.encrypted = connection.encrypted
         self.reused = reused
         self.exchange: Asking | None = None
         self._to_head = False
@@ -58,6 +60,7 @@ class LinkStream(Stream):
             self._over()
             exchange.unprocessed("no stream could be opened")
             return
+        connection.account.started += 1
         self.sent = ended
         if not ended and (content or done):
             self.send(content, done, trailers)
@@ -67,10 +70,12 @@ class LinkStream(Stream):
         """More of the request's body."""
         self.send(content, done, trailers)
 
-    def leave(self) -> None:
+    def leave(self, end: End = "cancelled") -> None:
         """The exchange ends before its answer does."""
         self.exchange = None
         if self.stream_id:
+            if not self.closed:
+                self._connection.account.ended(end)
             self._connection.reset(self, ErrorCodes.CANCEL)
         else:
             self._over()
@@ -112,6 +117,7 @@ class LinkStream(Stream):
         exchange = self.exchange
         content, done, trailers = self.take()
         if done:
+            self._connection.account.completed += 1
             self._over()
         exchange.answer(response, response.body_length(self._to_head), content, done, trailers)
 
@@ -119,6 +125,7 @@ class LinkStream(Stream):
         """More of the answer's content."""
         exchange = self.exchange
         if ended:
+            self._connection.account.completed += 1
             self._over()
         if exchange is not None and (content or ended):
             exchange.answer_more(content, ended, trailers)
@@ -126,7 +133,7 @@ class LinkStream(Stream):
     def broke(self, why: str) -> None:
         """The answer is not what the protocol allows."""
         exchange = self.exchange
-        self.leave()
+        self.leave("failed")
         if exchange is not None:
             exchange.answer_broken(why)
 

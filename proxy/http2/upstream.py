@@ -20,6 +20,7 @@ from proxy.errors import BadMessage
 from proxy.http2.limits import SILENCE_SECONDS, STREAMS
 from proxy.http2.link import LinkStream
 from proxy.http2.session import Session
+from proxy.links.account import Account, Closing
 
 if TYPE_CHECKING:
     from proxy.pools import Pool
@@ -31,11 +32,16 @@ ALIVE = b"alive?\r\n"
 class Upstream(Session[LinkStream]):
     """A connection of a pool, whose streams are links."""
 
+    account: Account
+
     def __init__(self, pool: Pool) -> None:
         super().__init__(server=False)
         self._pool = pool
         self.generation = pool.generation
-        self.scheme = b"https" if pool.tls else b"http"
+        self.encrypted = pool.tls is not None
+        self.scheme = b"https" if self.encrypted else b"http"
+        self.closing: Closing = "by_peer"
+        """Who will have ended it, as things stand."""
         self.opened = False
         self.is_ready = False
         self.idle_since = 0.0
@@ -87,6 +93,11 @@ class Upstream(Session[LinkStream]):
         """Is nothing in flight on it?"""
         return not self.streams and not self._places
 
+    @property
+    def under_way(self) -> int:
+        """Streams that are open."""
+        return len(self.streams)
+
     def sweep(self, now: float) -> None:
         """Nothing: its own timer looks after it, also when it is full or leaves."""
 
@@ -96,10 +107,12 @@ class Upstream(Session[LinkStream]):
         if self.is_idle and not self.transport.is_closing():
             self.wire.goaway(ErrorCodes.NO_ERROR, 0)
             self.flush()
+            self.closing = "clean"
             self.transport.close()
 
     def abort(self) -> None:
         """End it now, whatever is in flight."""
+        self.closing = "hard"
         self.transport.abort()
 
     # what its links ask
@@ -149,6 +162,8 @@ class Upstream(Session[LinkStream]):
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and tls.selected_alpn_protocol() != "h2":
             self.unfit = "it does not speak HTTP/2 (its TLS did not choose h2)"
+        self.account = self._pool.account
+        self.account.joined(self)
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -159,6 +174,8 @@ class Upstream(Session[LinkStream]):
         self.ending = self._leaving = True
         if self._timer is not None:
             self._timer.cancel()
+        self.account.left(self, self.closing)
+        self.account.ended("cut" if self.closing == "hard" else "failed", len(self.streams))
         self._pool.ended(self)
         for link in list(self.streams.values()):
             exchange = self._taken_from(link)
@@ -210,7 +227,7 @@ class Upstream(Session[LinkStream]):
         if link is None:
             return
         link.begin_answer()
-        exchange = self._taken_from(link)
+        exchange = self._failed(link)
         if exchange is None:
             return
         if event.error_code == ErrorCodes.REFUSED_STREAM:
@@ -235,7 +252,7 @@ class Upstream(Session[LinkStream]):
         last = event.last_stream_id or 0
         for stream_id, link in list(self.streams.items()):
             if stream_id > last:
-                exchange = self._taken_from(link)
+                exchange = self._failed(link)
                 if exchange is not None:
                     exchange.unprocessed("it is going away")
         if self.is_idle:
@@ -249,9 +266,14 @@ class Upstream(Session[LinkStream]):
         self.flush()
         self.transport.close()
         for link in list(self.streams.values()):
-            exchange = self._taken_from(link)
+            exchange = self._failed(link)
             if exchange is not None:
                 exchange.answer_broken(why)
+
+    def _failed(self, link: LinkStream) -> Asking | None:
+        """The peer ends a link; who used it."""
+        self.account.failed += 1
+        return self._taken_from(link)
 
     def _taken_from(self, link: LinkStream) -> Asking | None:
         """End a link without a word to the peer; who used it."""
@@ -274,7 +296,7 @@ class Upstream(Session[LinkStream]):
         if not self.streams or self.transport.is_closing():
             return
         if self._asked:
-            self.transport.abort()
+            self.transport.abort()  # the peer has ended it, without a word
             return
         if not self._heard and not self._answered:
             self._asked = True

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from proxy.encryption.holder import Holder
     from proxy.encryption.peers import Peer
     from proxy.errors import Refusal
+    from proxy.facing import CallerConnection
     from proxy.inbound.standing import Objection
-    from proxy.listener import CallerConnection, Listener
+    from proxy.listener import Listener
 
 HANDSHAKE = 0x16
 """The first byte of TLS, and of nothing else that is served."""

@@ -14,8 +14,9 @@ from proxy.errors import Refusal
 
 if TYPE_CHECKING:
     from proxy.choice import Choice
+    from proxy.facing import CallerConnection, Door, Routing
     from proxy.http1.heads import Request
-    from proxy.listener import CallerConnection, Door, Listener, Routing
+    from proxy.listener import Listener
     from proxy.tcp.routing import Tunnels
 
 Objection = Callable[[], Refusal | None]

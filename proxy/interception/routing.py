@@ -10,10 +10,10 @@ from proxy.tcp.routing import ToApplication
 
 if TYPE_CHECKING:
     from proxy.choice import Choice
+    from proxy.facing import Routing
     from proxy.http1.heads import Request
     from proxy.interception.book import AddressBook
     from proxy.interception.strangers import Strangers
-    from proxy.listener import Routing
     from proxy.member import Member
     from proxy.settings import HostPort
 

@@ -8,9 +8,10 @@ import msgspec
 
 from proxy import __version__
 from proxy.compiled import engine
-from proxy.contract.reports import EdgeWindow
+from proxy.contract.reports import EdgeWindow, LinkCounts
 from proxy.listener import Listener
 from proxy.metrics.doors import doors_of, limits_of
+from proxy.metrics.links import links_of
 from proxy.metrics.text import Family, one, text_of
 from proxy.metrics.traffic import traffic
 from proxy.metrics.upstreams import Upstreams
@@ -31,6 +32,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """Unix time."""
     loop_late_seconds: float = 0.0
     draining: bool = False
+    links: Sequence[LinkCounts] = ()
+    """The whole ledger."""
     more: Sequence[Family] = ()
 
 
@@ -42,6 +45,7 @@ def exposition(seen: Seen, upstreams: Upstreams) -> str:
             *doors_of(seen.listeners),
             *upstreams.families(seen.listeners),
             *limits_of(seen.listeners),
+            *links_of(seen.links),
             *_own(seen),
             *seen.more,
         ]

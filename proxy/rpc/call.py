@@ -10,6 +10,7 @@ from proxy.rpc.frames import REQUEST, Frame
 if TYPE_CHECKING:
     from proxy.encryption.peers import Peer
     from proxy.http1.heads import Response
+    from proxy.links.account import Account
     from proxy.relay import Exchange
     from proxy.rpc.downstream import Downstream
 
@@ -33,6 +34,11 @@ class Call:
     def protocol(self) -> str:
         """What the caller speaks."""
         return self._connection.codec.name
+
+    @property
+    def account(self) -> Account | None:
+        """Where its requests are counted."""
+        return self._connection.account
 
     @property
     def encrypted(self) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from proxy.appetite import Appetite, taken_by
 from proxy.encryption.peers import Peer, encryption_of
 from proxy.errors import BadMessage, malformed
+from proxy.links.account import Account
 from proxy.relay import Exchange
 from proxy.rpc.call import Call
 from proxy.rpc.frames import ONE_WAY, PING, REQUEST, Codec, Frame
@@ -43,13 +44,14 @@ class Downstream(Outlet, asyncio.Protocol):
     __slots__ = (
         "_appetite", "_broken", "_calls", "_deadline", "_frame_since", "_heard", "_holds_up_since",
         "_is_full", "_left_at", "_paused", "_reader", "_reading", "_reserved", "_slow_upstreams",
-        "_trusted", "codec", "encrypted", "listener", "peer",
+        "_trusted", "account", "codec", "encrypted", "listener", "peer",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, codec: Codec) -> None:
         Outlet.__init__(self)
         self.listener = listener
         self.codec = codec
+        self.account: Account | None = None
         self.encrypted = False
         self.peer: Peer | None = None
         self._appetite: Appetite | None = None
@@ -82,8 +84,14 @@ class Downstream(Outlet, asyncio.Protocol):
         self.encrypted, self.peer = encryption_of(transport)
         self._trusted = self.encrypted and self.listener.side == "in"
         self._deadline = monotonic() + self.listener.limits.idle_seconds
+        self.account = self.listener.account_of(self, self.codec.name)
         if not self.listener.joined(self):
             self.transport.abort()
+
+    @property
+    def under_way(self) -> int:
+        """Requests without an answer."""
+        return len(self._calls)
 
     def data_received(self, data: bytes) -> None:
         if not self._broken:
@@ -91,13 +99,13 @@ class Downstream(Outlet, asyncio.Protocol):
             self._reader.feed(data)
             self._read()
 
-    def connection_lost(self, _error: Exception | None) -> None:
-        self.listener.left(self)
+    def connection_lost(self, error: Exception | None) -> None:
+        self.listener.left(self, error)
         self._give_back()
         calls = list(self._calls.values())
         self._calls.clear()
         for call in calls:
-            call.exchange.caller_left()
+            call.exchange.caller_left(self.listener.lost)
 
     def pause_writing(self) -> None:
         self._is_full = True
@@ -182,6 +190,8 @@ class Downstream(Outlet, asyncio.Protocol):
                 self._reserved = RESERVE.hold(len(frame.raw))
             call.reserved, self._reserved = self._reserved, 0
         now = monotonic()
+        if self.account is not None:
+            self.account.started += 1
         exchange = call.exchange = Exchange(self.listener, call, request, now)
         exchange.begin()
         if frame.timeout_ms > 0:

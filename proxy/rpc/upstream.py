@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from proxy.errors import BadMessage, no_server
+from proxy.links.account import Account, Closing, End
 from proxy.pools import PLACES
 from proxy.rpc.frames import ANSWER, GO_AWAY, ONE_WAY, PING, PONG, Codec, Frame
 from proxy.rpc.heads import FramedRequest, FramedResponse
@@ -26,13 +27,14 @@ SENT = FramedResponse(202)
 class Place:
     """The link of one request: its number on the connection."""
 
-    __slots__ = ("_upstream", "exchange", "held", "id", "reused")
+    __slots__ = ("_upstream", "encrypted", "exchange", "held", "id", "reused")
 
     exchange: Asking
 
     def __init__(self, upstream: Upstream, id: int, reused: bool) -> None:
         self._upstream = upstream
         self.id = id
+        self.encrypted = upstream.encrypted
         self.reused = reused
         self.held = False
 
@@ -55,9 +57,9 @@ class Place:
         """The caller does not keep up, or has caught up."""
         self._upstream.hold(self, held)
 
-    def leave(self) -> None:
+    def leave(self, end: End = "cancelled") -> None:
         """The exchange ends before its answer does; the answer will be nobody's."""
-        self._upstream.free(self)
+        self._upstream.left(self, end)
 
 
 class Upstream(Outlet, asyncio.Protocol):
@@ -65,9 +67,10 @@ class Upstream(Outlet, asyncio.Protocol):
 
     __slots__ = (
         "_calls", "_codec", "_heartbeat", "_held", "_last_id", "_leaving", "_pool", "_reader",
-        "full", "generation", "idle_since", "is_ready", "opened",
+        "account", "closing", "encrypted", "full", "generation", "idle_since", "is_ready", "opened",
     )  # fmt: skip
 
+    account: Account
     unfit = ""
 
     def __init__(self, pool: Pool, codec: Codec) -> None:
@@ -84,6 +87,9 @@ class Upstream(Outlet, asyncio.Protocol):
         """Requests in flight whose caller does not keep up."""
         self._heartbeat = Heartbeat()
         self.generation = pool.generation
+        self.encrypted = pool.tls is not None
+        self.closing: Closing = "by_peer"
+        """Who will have ended it, as things stand."""
         self.opened = False
         self.is_ready = False
         self.idle_since = 0.0
@@ -114,14 +120,21 @@ class Upstream(Outlet, asyncio.Protocol):
         """Is nothing in flight on it?"""
         return not self._calls
 
+    @property
+    def under_way(self) -> int:
+        """Requests without an answer."""
+        return len(self._calls)
+
     def close(self) -> None:
         """End it once nothing is in flight."""
         self._leaving = True
         if not self._calls:
+            self.closing = "clean"
             Outlet.close(self)
 
     def abort(self) -> None:
         """End it now, whatever is in flight."""
+        self.closing = "hard"
         self.transport.abort()
 
     def sweep(self, now: float) -> None:
@@ -136,12 +149,20 @@ class Upstream(Outlet, asyncio.Protocol):
 
     def send(self, place: Place, request: FramedRequest) -> None:
         """Write a request under its number here."""
+        self.account.started += 1
         self.write(self._codec.with_id(request.frame, place.id))
         if request.one_way:
+            self.account.completed += 1
             self.free(place)
             place.exchange.answer(SENT, 0, b"", True)
         elif self.full:
             place.exchange.upstream_full(True)
+
+    def left(self, place: Place, end: End) -> None:
+        """A request is over before its answer came."""
+        if self._calls.get(place.id) is place:
+            self.account.ended(end)
+            self.free(place)
 
     def free(self, place: Place) -> None:
         """A request is over: whoever waits may have its place."""
@@ -150,8 +171,7 @@ class Upstream(Outlet, asyncio.Protocol):
         if place.held:
             self.hold(place, False)
         if self._leaving:
-            if not self._calls:
-                Outlet.close(self)
+            self.close()
         elif not self.is_ready:
             # not now: it may be the pool itself that is just handing out places
             asyncio.get_running_loop().call_soon(self._offer)
@@ -178,6 +198,8 @@ class Upstream(Outlet, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.opened = True
+        self.account = self._pool.account
+        self.account.joined(self)
 
     def data_received(self, data: bytes) -> None:
         self._heartbeat.heard()
@@ -197,8 +219,10 @@ class Upstream(Outlet, asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._leaving = True
+        self.account.left(self, self.closing)
+        places = self._all("cut" if self.closing == "hard" else "failed")
         self._pool.ended(self)
-        for place in self._all():
+        for place in places:
             place.exchange.connection_ended()
 
     def pause_writing(self) -> None:
@@ -220,6 +244,7 @@ class Upstream(Outlet, asyncio.Protocol):
         if place is None:
             self._pool.member.stats.strays += 1
             return
+        self.account.completed += 1
         self.free(place)
         raw = frame.raw
         place.exchange.answer(self._codec.response(frame), len(raw), raw, True)
@@ -236,10 +261,11 @@ class Upstream(Outlet, asyncio.Protocol):
     def _broken(self, why: str) -> None:
         self._leaving = True
         self.transport.abort()
-        for place in self._all():
+        for place in self._all("failed"):
             place.exchange.answer_broken(why)
 
-    def _all(self) -> list[Place]:
+    def _all(self, end: End) -> list[Place]:
         places = list(self._calls.values())
         self._calls.clear()
+        self.account.ended(end, len(places))
         return places

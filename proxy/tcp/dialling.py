@@ -10,22 +10,33 @@ from typing import TYPE_CHECKING
 
 from proxy import errors
 from proxy.balancer import pick
+from proxy.dialling import reason_of
 from proxy.failures import Failure
-from proxy.pools import reason_of
 
 if TYPE_CHECKING:
     from proxy.contract.reports import ErrorClass
     from proxy.current import Choice, Member
+    from proxy.links.account import Account, Closing, End
     from proxy.listener import Listener
 
 INTERFACE = "tcp"
 """What sessions are counted as on their edge."""
+CLOSINGS: dict[End, Closing] = {
+    "completed": "clean",
+    "cancelled": "clean",
+    "failed": "by_peer",
+    "cut": "hard",
+}
+"""How a connection ends with its one session."""
 
 
 class Attempt:
     """A member that is tried, and then used: counted as in flight until it is over."""
 
-    __slots__ = ("_began", "_is_open", "_listener", "member", "pool")
+    __slots__ = ("_account", "_began", "_is_open", "_listener", "member", "pool")
+
+    under_way = 1
+    """Once it is connected."""
 
     def __init__(self, listener: Listener, member: Member) -> None:
         pool = listener.pools.pool(member, INTERFACE)
@@ -34,6 +45,7 @@ class Attempt:
         self._listener = listener
         self._began = monotonic()
         self._is_open = True
+        self._account: Account | None = None
         self.member = member
         self.pool = pool
         pool.opened += 1
@@ -60,6 +72,9 @@ class Attempt:
             self.over()
             raise
         member.reached()
+        self._account = account = self.pool.account
+        account.joined(self)
+        account.started += 1
         return ""
 
     def _not_reached(self, why: str) -> str:
@@ -74,7 +89,7 @@ class Attempt:
         """It did not serve, and whoever watches it hears so."""
         stats = self.member.stats
         stats.fail(error)
-        self.over()
+        self.over("failed")
         self._listener.failures.failed(
             Failure(
                 service=stats.service,
@@ -86,10 +101,13 @@ class Attempt:
             )
         )
 
-    def over(self) -> None:
+    def over(self, end: End = "cancelled") -> None:
         """No longer in flight; saying it again changes nothing."""
         if self._is_open:
             self._is_open = False
+            if self._account is not None:
+                self._account.left(self, CLOSINGS[end])
+                self._account.ended(end)
             self.pool.opened -= 1
             self.member.stats.in_flight -= 1
 

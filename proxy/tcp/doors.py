@@ -106,6 +106,7 @@ async def open_intercept_inbound(
             limits=inbound.limits,
             interception=inward,
             gate=inbound.gate,
+            ledger=inbound.ledger,
         )
         await server.open(listener, place)
 

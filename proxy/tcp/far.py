@@ -20,7 +20,7 @@ class Far(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._encrypted = transport.get_extra_info("ssl_object") is not None
-        self._session.far_made(cast("asyncio.Transport", transport))
+        self._session.far_made(cast("asyncio.Transport", transport), self._encrypted)
 
     def data_received(self, data: bytes) -> None:
         session = self._session

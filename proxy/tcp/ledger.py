@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from proxy.current import Choice, Member
     from proxy.encryption.peers import Peer
     from proxy.limiting.admission import Meter
+    from proxy.links.account import End
     from proxy.listener import Listener
     from proxy.windows import Counts
 
@@ -23,7 +24,8 @@ class Ledger:
 
     __slots__ = (
         "_began", "_counted", "_listener", "_meter", "_open", "attempts", "bytes_in", "bytes_out",
-        "caller_encrypted", "choice", "connect_seconds", "error", "flag", "member", "name", "peer",
+        "caller_encrypted", "choice", "connect_seconds", "error", "far_encrypted", "flag",
+        "member", "name", "peer",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, now: float) -> None:
@@ -38,6 +40,7 @@ class Ledger:
         self._open = True
         self.bytes_in = self.bytes_out = 0
         self.caller_encrypted = False
+        self.far_encrypted = False
         self.peer: Peer | None = None
         self.choice: Choice | None = None
         self.name = ""
@@ -64,6 +67,15 @@ class Ledger:
         if not self.flag:
             self.flag = flag
             self.error = error
+
+    @property
+    def ended(self) -> End:
+        """What became of the session."""
+        if self.flag == "LR":
+            return "cut"
+        if self.flag == "DC":
+            return "cancelled"
+        return "failed" if self.flag else "completed"
 
     def count_bytes(self, bytes_in: int, bytes_out: int) -> None:
         """Put what has passed since the last time into the open window: a session of hours is no
@@ -97,5 +109,5 @@ class Ledger:
         if choice is None:
             return None
         inbound = listener.side == "in"
-        encrypted = self.caller_encrypted if inbound else listener.pools.tls is not None
+        encrypted = self.caller_encrypted if inbound else self.far_encrypted
         return listener.counts_of(choice, member, INTERFACE, encrypted)

@@ -9,7 +9,7 @@ from proxy.http1.heads import parse_request
 
 if TYPE_CHECKING:
     from proxy.current import Choice
-    from proxy.listener import Routing
+    from proxy.facing import Routing
 
 
 class Tunnels(Protocol):

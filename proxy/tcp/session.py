@@ -12,17 +12,18 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from proxy.aio import spawn
+from proxy.dialling import reason_of
 from proxy.encryption.peers import Peer, encryption_of
 from proxy.ends import ask_after_peer, hold, reset
 from proxy.errors import Refusal
-from proxy.pools import reason_of
-from proxy.tcp.dialling import Attempt, dialled
+from proxy.tcp.dialling import CLOSINGS, INTERFACE, Attempt, dialled
 from proxy.tcp.far import Far
 from proxy.tcp.hello import HANDSHAKE, server_name
 from proxy.tcp.ledger import Ledger
 from proxy.tcp.silence import Silence
 
 if TYPE_CHECKING:
+    from proxy.links.account import Account
     from proxy.listener import Listener
     from proxy.tcp.routing import Tunnels
 
@@ -35,12 +36,14 @@ class Session(asyncio.Protocol):
 
     __slots__ = (
         "_attempt", "_dialling", "_far", "_far_error", "_far_full", "_far_gone", "_far_over",
-        "_first", "_ledger", "_near_gone", "_near_over", "_silence", "_tunnels",
-        "_waits", "bytes_in", "bytes_out", "encrypted", "is_full", "listener", "near", "peer",
+        "_first", "_ledger", "_near_gone", "_near_over", "_silence", "_tunnels", "_waits",
+        "account", "bytes_in", "bytes_out", "encrypted", "is_full", "listener", "near", "peer",
         "sink",
     )  # fmt: skip
 
     near: asyncio.Transport
+    under_way = 1
+    """Itself."""
 
     def __init__(self, listener: Listener, tunnels: Tunnels, waits: bool = True) -> None:
         self.listener = listener
@@ -48,6 +51,7 @@ class Session(asyncio.Protocol):
         self._waits = waits and tunnels.by_name
         """Is a name waited for before anything is dialled?"""
         self._ledger = Ledger(listener, monotonic())
+        self.account: Account | None = None
         self._first: bytes = b""
         """What the caller said before there was anybody to say it to."""
         self._dialling: asyncio.Task[None] | None = None
@@ -78,6 +82,9 @@ class Session(asyncio.Protocol):
             self._near_gone = True
             self.near.abort()
             return
+        self.account = self.listener.account_of(self, INTERFACE)
+        if self.account is not None:
+            self.account.started += 1
         if not self._waits:
             self._begin("")
 
@@ -182,8 +189,9 @@ class Session(asyncio.Protocol):
         if self._attempt is not None:
             self._attempt.answered()
 
-    def far_made(self, transport: asyncio.Transport) -> None:
+    def far_made(self, transport: asyncio.Transport, encrypted: bool) -> None:
         """The endpoint took the connection."""
+        self._ledger.far_encrypted = encrypted
         self._far = transport
         self._far_gone = False
         ask_after_peer(transport)
@@ -269,7 +277,10 @@ class Session(asyncio.Protocol):
             if attempt is not None:
                 if not self.bytes_out and self._ledger.error is None:
                     attempt.answered()
-                attempt.over()
+                attempt.over(self._ledger.ended)
+            if self.account is not None:
+                self.account.left(self, CLOSINGS[self._ledger.ended])
+                self.account.ended(self._ledger.ended)
             self.listener.left(self)
 
     # time

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from proxy.failures import Failures
 from proxy.flags import Flag
+from proxy.links.ledger import Ledger
 from proxy.listener import Listener
 from proxy.member import Member
 from proxy.windows import Windows
@@ -40,11 +41,16 @@ class Merger:
     """Adds up; remembers of each worker only how things stand."""
 
     def __init__(
-        self, listeners: Callable[[], Iterable[Listener]], windows: Windows, failures: Failures
+        self,
+        listeners: Callable[[], Iterable[Listener]],
+        windows: Windows,
+        failures: Failures,
+        ledger: Ledger,
     ) -> None:
         self._listeners = listeners
         self._windows = windows
         self._failures = failures
+        self._ledger = ledger
         self._doors: dict[int, dict[str, tuple[int, int]]] = {}
         self._standing: dict[int, dict[Key, tuple[int, int, int, int]]] = {}
 
@@ -62,11 +68,14 @@ class Merger:
                 self._endpoint(worker, members, endpoint)
         if seen.gate is not None:
             self._gate(seen.gate)
+        if seen.links is not None:
+            self._ledger.take(worker, seen.links)
         for failure in seen.failures:
             self._failures.failed(failure)
 
     def forget(self, worker: int) -> None:
         """A worker is gone, and its connections with it; what it counted stays counted."""
+        self._ledger.lost(worker)
         doors = self._doors.pop(worker, {})
         standing = self._standing.pop(worker, {})
         for listener in self._listeners():

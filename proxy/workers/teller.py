@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from proxy.failures import Failure
+from proxy.links.ledger import Ledger, Told
 from proxy.listener import Listener
 from proxy.member import COUNTERS, EndpointStats, Member
 from proxy.windows import Windows
@@ -40,11 +41,17 @@ class Teller:
     """Remembers what was told."""
 
     def __init__(
-        self, listeners: Callable[[], Iterable[Listener]], windows: Windows, heard: Heard
+        self,
+        listeners: Callable[[], Iterable[Listener]],
+        windows: Windows,
+        heard: Heard,
+        ledger: Ledger,
     ) -> None:
         self._listeners = listeners
         self._windows = windows
         self._heard = heard
+        self._ledger = ledger
+        self._links = Told()
         self._doors: dict[str, dict[str, int]] = {}
         self._gate: GateCounts = {}, {}, ()
         self._stats: dict[tuple[str, str, str], tuple[EndpointStats, list[int], list[int]]] = {}
@@ -58,6 +65,7 @@ class Teller:
             endpoints=self._endpoints(listeners),
             failures=self._heard.take(),
             gate=self._gate_seen(listeners),
+            links=self._changed_links(),
             late_seconds=late_seconds,
         )
 
@@ -72,6 +80,10 @@ class Teller:
         return GateSeen(
             refused=_added(refused, before[0]), denied=_added(denied, before[1]), sources=sources
         )
+
+    def _changed_links(self) -> Told | None:
+        before, self._links = self._links, self._ledger.told()
+        return self._links if self._links != before else None
 
     def _door(self, listener: Listener) -> DoorSeen:
         log = listener.access_log

@@ -18,6 +18,7 @@ from proxy.contract.reports import EdgeWindow
 from proxy.encryption.carried import Carried
 from proxy.failures import Failure
 from proxy.handover.words import Given
+from proxy.links.ledger import Told
 from proxy.settings import MeshSettings, Settings, StandaloneSettings
 
 
@@ -128,6 +129,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="s
     endpoints: list[EndpointSeen] = []
     failures: list[Failure] = []
     gate: GateSeen | None = None
+    links: Told | None = None
+    """The whole ledger, when it has changed."""
     late_seconds: float = 0.0
 
 

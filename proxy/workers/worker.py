@@ -63,7 +63,9 @@ class Worker:
             return 1
         gc.collect()
         gc.freeze()
-        teller = Teller(lambda: process.server.listeners, process.windows, told.failures)
+        teller = Teller(
+            lambda: process.server.listeners, process.windows, told.failures, process.ledger
+        )
         clock = aio.spawn(process.server.keep_time(), name="keep time")
         telling = aio.spawn(self._tell(process, told, teller), name="tell the parent")
         await self._wire.send(Up())

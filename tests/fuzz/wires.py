@@ -12,12 +12,13 @@ from typing import Any, cast
 
 from proxy.assembly import fixed
 from proxy.contract.snapshot import ServiceProtocol
+from proxy.dialling import dialled
 from proxy.failures import Unheard
 from proxy.http1.downstream import Downstream
 from proxy.http1.upstream import Upstream
 from proxy.listener import Listener
 from proxy.member import Member
-from proxy.pools import Pool, Pools, dialled
+from proxy.pools import Pool, Pools
 from proxy.settings import HostPort, Limits, Spoken
 from proxy.steering.router import FixedRouter
 from proxy.windows import Windows

@@ -17,6 +17,7 @@ from proxy.current import Choice, Member, Target
 from proxy.errors import Refusal, resting
 from proxy.failures import Unheard
 from proxy.http1.heads import Request, Response, parse_request, parse_response
+from proxy.links.account import End
 from proxy.listener import Listener
 from proxy.relay import Exchange
 from proxy.settings import Limits
@@ -30,6 +31,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT")
 class Caller:
     """Whoever asked, and what was said to it."""
 
+    account = None
     protocol = "http1"
     encrypted = False
     is_full = False
@@ -77,6 +79,7 @@ class FakeLink:
     """A place on a connection; the test says what comes of it."""
 
     full = False
+    encrypted = False
 
     def __init__(self, member: Member, reused: bool) -> None:
         self.member = member
@@ -92,8 +95,9 @@ class FakeLink:
     def hold(self, _held: bool) -> None:
         pass
 
-    def leave(self) -> None:
+    def leave(self, end: End = "cancelled") -> None:
         assert not self.left
+        assert end in ("cancelled", "failed"), "nothing is cut here"
         self.left = True
 
 

@@ -17,6 +17,7 @@ from proxy.aio import spawn
 from proxy.assembly import fixed
 from proxy.current import Choice, Current, Member
 from proxy.failures import Failure
+from proxy.links.ledger import Ledger, imbalance_of
 from proxy.listener import Listener
 from proxy.pools import Pools
 from proxy.server import Server
@@ -155,6 +156,7 @@ async def _stage(
         limits=limits,
         speaks=speaks,
         tunnels=routing if isinstance(routing, FixedRouter) else None,
+        ledger=Ledger(),
     )
     server = Server(limits)
     await server.open(listener, HostPort(LOOPBACK, 0), tls)
@@ -173,6 +175,11 @@ def _assert_balanced(listener: Listener) -> None:
     assert listener.admission.in_flight == 0
     assert all(meter.in_flight == 0 for meter in listener.admission.meters().values())
     assert all(member.stats.in_flight == 0 for member in listener.members())
+    for ledger in (listener.ledger, listener.pools.ledger):
+        assert ledger is not None
+        for row in ledger.told().edges:
+            assert imbalance_of(row) == 0, row
+            assert row.in_flight == 0, row
 
 
 async def read_head(reader: asyncio.StreamReader) -> bytes:

@@ -15,6 +15,7 @@ from tests.integration.proxy.rig import (
     ok,
     origin,
     read_answer,
+    read_request,
     relay,
     run,
 )
@@ -125,5 +126,56 @@ def test_requests_that_are_here_already_are_all_answered_and_the_last_says_close
             assert said.count(b"HTTP/1.1 200") == 3
             assert said.lower().count(b"connection: close") == 1
             assert said.lower().rfind(b"connection: close") > said.rfind(b"HTTP/1.1 200")
+
+    run(scene())
+
+
+def test_what_outlives_the_drain_is_counted_as_cut_on_both_sides_and_nothing_else_is() -> None:
+    async def scene() -> None:
+        async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(-1)
+
+        async with origin(never) as port, relay(port, speaks="auto") as stage:
+            asking, speaking = await stage.dial()
+            silent, idle = await stage.dial()
+            speaking.write(GET)
+            async with asyncio.timeout(10):
+                while not stage.listener.admission.in_flight:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            assert await stage.server.drain(0.05) >= 1
+            for ledger in (stage.listener.ledger, stage.listener.pools.ledger):
+                assert ledger is not None
+                (row,) = ledger.told().edges
+                assert (row.started, row.cut, row.in_flight) == (1, 1, 0)
+                assert (row.completed, row.failed, row.cancelled) == (0, 0, 0)
+            speaking.close()
+            idle.close()
+            del asking, silent
+
+    run(scene())
+
+
+def test_a_caller_that_leaves_has_cancelled_and_an_endpoint_that_goes_has_failed() -> None:
+    async def scene() -> None:
+        async def goes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head, _ = await read_request(reader)
+            if b"POST" in head:
+                writer.close()
+            await reader.read(-1)
+
+        async with origin(goes) as port, relay(port) as stage:
+            ledger = stage.listener.pools.ledger
+            assert b"503" in await stage.ask("POST / HTTP/1.1\nHost: h\nContent-Length: 0")
+            _, leaving = await stage.dial()
+            leaving.write(GET)
+            async with asyncio.timeout(10):
+                while not stage.listener.admission.in_flight:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            leaving.transport.abort()
+            async with asyncio.timeout(10):
+                while stage.listener.admission.in_flight:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            (row,) = ledger.told().edges
+            assert (row.started, row.failed, row.cancelled, row.cut) == (2, 1, 1, 0)
 
     run(scene())

@@ -12,8 +12,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from proxy.facing import CallerConnection
 from proxy.http1.downstream import Downstream
-from proxy.listener import CallerConnection
 from proxy.settings import Limits
 from tests.integration.proxy.processes import alone
 from tests.integration.proxy.rig import LOOPBACK, Stage, origin, read_head, relay, reset, run, until

@@ -11,6 +11,7 @@ import pytest
 
 from proxy import aio
 from proxy.agent import Agent
+from proxy.contract.session import Links
 from proxy.current import Current
 from proxy.healing.detector import Detector
 from proxy.settings import HostPort, MeshSettings
@@ -41,7 +42,11 @@ class Member:
         )
         self.begin_anew()
 
-    def begin_anew(self, in_step: Callable[[], Awaitable[None]] | None = None) -> None:
+    def begin_anew(
+        self,
+        in_step: Callable[[], Awaitable[None]] | None = None,
+        links: Callable[[], Links] = lambda: Links(at=0.0),
+    ) -> None:
         """A new process on the same disk."""
         self.current = Current()
         self.windows = Windows()
@@ -54,6 +59,7 @@ class Member:
             random=Random(7),
             sleep=self._pause,
             in_step=in_step,
+            links=links,
         )
         self.task: asyncio.Task[None] | None = None
 

@@ -8,11 +8,13 @@ import json
 import msgspec
 import pytest
 
+from proxy import channel
 from proxy.contract.digest import canonical, digest_of
 from proxy.contract.session import (
     FRAME_LIMIT_BYTES,
     Ack,
     Bye,
+    Links,
     Nack,
     Push,
     Receipt,
@@ -20,6 +22,7 @@ from proxy.contract.session import (
     Report,
 )
 from proxy.contract.snapshot import Route, Rule, Share
+from proxy.links.ledger import Ledger
 from tests.harness.console import ScriptedConsole, Stream, stock, whole_push
 from tests.harness.wait import eventually_async
 from tests.integration.proxy_agent.conftest import Member
@@ -257,3 +260,32 @@ async def test_it_leaves_with_a_good_bye(member: Member, console: ScriptedConsol
     assert member.task is not None
     await member.task
     assert not member.agent.status()["connected"]
+
+
+async def test_the_ledger_is_told_at_once_and_again_only_when_it_has_changed(
+    member: Member, console: ScriptedConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "LINKS_SECONDS", 0.01)
+    asked = 0
+    ledger = Ledger()
+    account = ledger.endpoint("stock", "unit1", "s1", "http2", "g1", True)
+
+    def links() -> Links:
+        nonlocal asked
+        asked += 1
+        told = ledger.told()
+        return Links(at=float(asked), edges=told.edges, forgotten=told.forgotten)
+
+    member.begin_anew(links=links)
+    stream = await joined(member, console)
+    await eventually_async(lambda: _true(asked > 5))
+    account.opened += 1
+    changed = await stream.expect(Links)
+    while not changed.edges[0].opened:
+        changed = await stream.expect(Links)
+    assert changed.at > 5, "what was the same was not told again"
+    assert stream.heard.empty() or not isinstance(stream.heard.get_nowait(), Links)
+
+
+async def _true(fact: bool) -> bool:
+    return fact

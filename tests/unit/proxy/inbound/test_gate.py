@@ -11,10 +11,11 @@ from proxy.contract.snapshot import Caller, CallersMode, Inbound, Snapshot, TlsM
 from proxy.encryption.holder import Holder
 from proxy.encryption.peers import Peer
 from proxy.errors import Refusal
+from proxy.facing import CallerConnection, Routing as ListenerRouting
 from proxy.failures import Unheard
 from proxy.inbound.gate import SOURCES_LIMIT, Gate
 from proxy.inbound.standing import bare_of
-from proxy.listener import CallerConnection, Listener, Routing as ListenerRouting
+from proxy.listener import Listener
 from proxy.pools import Pools
 from proxy.settings import Limits
 from proxy.tcp.routing import Tunnels
@@ -53,6 +54,9 @@ def gate(
 
 class Conn:
     """An open connection as its listener keeps it."""
+
+    account = None
+    under_way = 0
 
     def __init__(self, door: Listener, who: Peer | None) -> None:
         self.listener = door

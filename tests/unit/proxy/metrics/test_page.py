@@ -9,6 +9,7 @@ from proxy.assembly import fixed
 from proxy.current import Choice
 from proxy.failures import Unheard
 from proxy.limiting.admission import METERS_LIMIT
+from proxy.links.ledger import Ledger
 from proxy.listener import Listener
 from proxy.metrics.footprint import footprint
 from proxy.metrics.page import Seen, exposition
@@ -148,3 +149,22 @@ def test_the_process_says_what_it_takes() -> None:
     assert read["process_resident_memory_bytes"] > 1_000_000
     assert read["process_open_fds"] >= 3
     assert read["process_start_time_seconds"] > 1e9
+
+
+def test_the_ledger_is_summed_by_peer_and_says_what_was_cut() -> None:
+    ledger = Ledger()
+    for instance in ("s1", "s2"):
+        account = ledger.endpoint("stock", "u", instance, "http2", "g1", True)
+        account.opened += 1
+        account.started += 4
+        account.completed += 3
+        account.cut += 1
+        account.closed_hard += 1
+    families = _read(Seen(links=tuple(ledger.sums())))
+    peer = "mutual_tls"
+    assert families["meshproxy_link_started"] == {f"http2,{peer},stock,u,upstream": 8}
+    ended = families["meshproxy_link_ended"]
+    assert sum(n for labels, n in ended.items() if "completed" in labels) == 6
+    assert sum(n for labels, n in ended.items() if "cut" in labels) == 2
+    assert families["meshproxy_inflight_dropped"] == {"": 2}
+    assert families["meshproxy_link_imbalance"] == {"": 0}

@@ -8,6 +8,7 @@ from proxy.assembly import fixed
 from proxy.contract.reports import ErrorClass
 from proxy.contract.snapshot import Endpoint
 from proxy.failures import Failure, Unheard
+from proxy.links.ledger import Ledger
 from proxy.listener import Listener
 from proxy.pools import Pools
 from proxy.settings import HostPort, Limits
@@ -38,7 +39,8 @@ class Side:
             access_log=None,
             limits=Limits(),
         )
-        self.teller = Teller(lambda: [self.listener], self.windows, self.heard)
+        self.ledger = Ledger()
+        self.teller = Teller(lambda: [self.listener], self.windows, self.heard, self.ledger)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -82,7 +84,7 @@ def _failure(error: ErrorClass, elapsed: float = 0.0) -> Failure:
 
 def _parent() -> tuple[Side, Merger, Ear]:
     parent, ear = Side(), Ear()
-    return parent, Merger(lambda: [parent.listener], parent.windows, ear), ear
+    return parent, Merger(lambda: [parent.listener], parent.windows, ear, parent.ledger), ear
 
 
 def test_counters_gauges_and_traffic_of_two_workers_add_up() -> None:

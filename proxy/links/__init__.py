@@ -1,0 +1,1 @@
+"""The ledger of links: what became of everything that was begun on a connection."""

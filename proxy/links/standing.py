@@ -1,0 +1,32 @@
+"""How the links of a process stand, as its console is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from time import time
+from typing import TYPE_CHECKING
+
+from proxy.contract.reports import LinkState
+from proxy.contract.session import Gauges, Links
+
+if TYPE_CHECKING:
+    from proxy.assembly import Process
+    from proxy.listener import Listener
+
+
+def links_of(process: Process) -> Links:
+    """What became of everything that was begun on a link, and what this sidecar is to its peers."""
+    told = process.ledger.told()
+    state = process.inbound.state() if process.inbound is not None else LinkState()
+    return Links(at=time(), state=state, edges=told.edges, forgotten=told.forgotten)
+
+
+def gauges_of(listeners: Iterable[Listener]) -> Gauges:
+    """Connections of this sidecar, both directions, by encryption."""
+    plain = tls = 0
+    for listener in listeners:
+        upstreams = sum(member.opened for member in listener.members())
+        unencrypted, encrypted = listener.open_callers
+        tls += encrypted + (upstreams if listener.pools.tls else 0)
+        plain += unencrypted + (0 if listener.pools.tls else upstreams)
+    return Gauges(plain_conns=plain, tls_conns=tls)
