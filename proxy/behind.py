@@ -2,8 +2,8 @@
 
 A write of a second's log lines takes milliseconds, and the thread that makes it is as entitled to
 the processor as the loop is: on a machine with one core for both, requests wait meanwhile. So this
-thread has the lowest priority there is: it runs when the loop has nothing to do, or a little beside
-it. There is one for the whole process, so that no two writes compete with the loop at once.
+thread has a low priority: it runs when the loop has nothing to do, or a little beside it. There is
+one for the whole process, so that no two writes compete with the loop at once.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-LOWEST_PRIORITY = 19
-"""The greatest niceness of a thread on Linux."""
+NICENESS = 10
+"""A tenth of what the loop gets of a core that both want (Linux's weights: 110 to 1024). The most
+there is, 19, would leave a seventieth, and lines of a busy core would wait until they are lost."""
 T = TypeVar("T")
 
 
@@ -39,4 +40,4 @@ def _give_way() -> None:
     is like any other: slower for the loop, right all the same."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from proxy import behind as module
-from proxy.behind import LOWEST_PRIORITY, behind
+from proxy.behind import NICENESS, behind
 
 
 def _priority() -> int:
@@ -18,7 +18,7 @@ def _priority() -> int:
 
 async def test_the_thread_has_the_lowest_priority_and_the_loop_keeps_its_own() -> None:
     before = _priority()
-    assert await behind(_priority) == LOWEST_PRIORITY
+    assert await behind(_priority) == NICENESS
     assert _priority() == before
 
 
