@@ -56,6 +56,8 @@ class Environment(BaseSettings):
     enrol_port: int = Field(default=9444, ge=0, le=65535)
     secure_cookies: bool = False
     """Set when people reach the console by https: Secure cookies, HSTS, redirect to https."""
+    sidecar_actuator: str = ""
+    """The name of what replaces sidecars when a rollout of their version asks; empty is nothing."""
     demo: bool = False
     """Set by the demo: pages say that this mesh is one."""
     log_level: str = "INFO"

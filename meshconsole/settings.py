@@ -30,6 +30,7 @@ MESH_VAULT_ROLE = ENV.vault_role
 MESH_VAULT_NAMESPACE = ENV.vault_namespace
 MESH_VAULT_TOKEN_FILE = ENV.vault_token_file
 MESH_VAULT_CA_FILE = ENV.vault_ca_file
+MESH_SIDECAR_ACTUATOR = ENV.sidecar_actuator
 MESH_DEMO = ENV.demo
 MESH_DISCOVERY_HOST = ENV.discovery_host
 MESH_DISCOVERY_PORT = ENV.discovery_port

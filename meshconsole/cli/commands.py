@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +12,9 @@ import typer
 
 from meshconsole.cli.checks import checks_run
 from meshconsole.cli.client import Console, Refused, sign_in, token_of
-from meshconsole.cli.profile import NoProfile, Profile, profile_read, profile_write
+from meshconsole.cli.profile import Profile, profile_write
+from meshconsole.cli.rollouts import rollout
+from meshconsole.cli.session import spoken_to, told
 from meshconsole.cli.show import COLUMNS, Form, plan_print, rows_print, value_print
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 weights = typer.Typer(no_args_is_help=True, help="The split of an application's traffic.")
 app.add_typer(weights, name="weights")
+app.add_typer(rollout, name="rollout")
 Output = Annotated[Form, typer.Option("-o", "--output", help="How to print.")]
 Source = Annotated[str, typer.Option("-f", "--file", help="Documents; - reads standard input.")]
 Reason = Annotated[str, typer.Option(help="Why; it is written into the audit.")]
@@ -36,7 +38,7 @@ def login(
 ) -> None:
     """Keep a console and a token for it; with a password a new token is made."""
     url = url.rstrip("/")
-    with _told():
+    with told():
         if not token:
             user = user or input("User: ")
             piped = not sys.stdin.isatty()
@@ -44,7 +46,7 @@ def login(
             with closing(sign_in(url, user, password)) as session:
                 token = token_of(session, name="meshctl", role=role, days=days)
         profile = Profile(url, token)
-        with _console(profile) as console:
+        with spoken_to(profile) as console:
             me = console.get("me")
         kept = profile_write(profile)
     print(f"You are {me['user']} ({me['role']}) at {url}; kept in {kept}.")
@@ -59,7 +61,7 @@ def get(
     unit: Annotated[str, typer.Option(help="Only of this unit.")] = "",
 ) -> None:
     """List objects, or print one."""
-    with _told(), _console() as console:
+    with told(), spoken_to() as console:
         if name:
             value_print(console.get(f"{_kind(kind)}/{name}"), output)
             return
@@ -75,7 +77,7 @@ def describe(
 ) -> None:
     """Print one object with its latest history."""
     plural = _kind(kind)
-    with _told(), _console() as console:
+    with told(), spoken_to() as console:
         value = console.get(f"{plural}/{name}")
         subject = f"{plural.removesuffix('s')}:{name}"
         history = console.get("audit", object=subject, page_size=10)["results"]
@@ -89,7 +91,7 @@ def export(
     file: Annotated[str, typer.Option("-f", "--file", help="Write here.")] = "-",
 ) -> None:
     """Print the whole intent as YAML documents."""
-    with _told(), _console() as console:
+    with told(), spoken_to() as console:
         text = console.ask("GET", "export", headers={"Accept": "*/*"}).text
     if file == "-":
         print(text, end="")
@@ -104,14 +106,14 @@ def apply(
     reason: Reason = "",
 ) -> None:
     """Make the mesh as the documents say: all of them or none."""
-    with _told(), _console() as console:
+    with told(), spoken_to() as console:
         plan_print(_apply(console, file, dry_run=dry_run, reason=reason))
 
 
 @app.command()
 def diff(file: Source) -> None:
     """Show what applying would change; exits with 1 when something would."""
-    with _told(), _console() as console:
+    with told(), spoken_to() as console:
         plan = _apply(console, file, dry_run=True)
     plan_print(plan, diff=True)
     if any(part["outcome"] != "unchanged" for part in plan["plan"]):
@@ -121,7 +123,7 @@ def diff(file: Source) -> None:
 @app.command()
 def check() -> None:
     """Is the mesh well? One line each; exits with 1 when something failed."""
-    with _told(), _console() as console:
+    with told(), spoken_to() as console:
         failed = checks_run(console)
     if failed:
         raise typer.Exit(1)
@@ -130,7 +132,7 @@ def check() -> None:
 @weights.command("get")
 def weights_get(application: str, output: Output = Form.yaml) -> None:
     """Print the split in force."""
-    with _told(), _console() as console:
+    with told(), spoken_to() as console:
         value_print(console.get(f"routes/{application}"), output)
 
 
@@ -141,7 +143,7 @@ def weights_set(
     reason: Reason = "",
 ) -> None:
     """Set the percent of every group; they sum to 100."""
-    with _told(), _console() as console:
+    with told(), spoken_to() as console:
         split = _shares(shares)
         tag = console.ask("GET", f"routes/{application}").headers["ETag"]
         answer = console.ask(
@@ -175,21 +177,3 @@ def _kind(given: str) -> str:
         if given in (plural, plural.removesuffix("s")):
             return plural
     raise Refused(f"There is no kind {given!r}; there are {', '.join(COLUMNS)}.")
-
-
-@contextmanager
-def _console(profile: Profile | None = None) -> Iterator[Console]:
-    console = Console(profile or profile_read())
-    try:
-        yield console
-    finally:
-        console.close()
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except (Refused, NoProfile, OSError) as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(2) from None

@@ -19,6 +19,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "interfaces": ("application", "name"),
     "instances": ("id", "application", "unit", "group", "address", "state", "source"),
     "routes": ("application", "version", "split", "updated_at"),
+    "rollouts": ("id", "kind", "application", "state", "passed_count", "wave_count", "note"),
     "sidecars": ("instance", "application", "unit", "state", "v"),
     "audit": ("sequence", "at", "actor", "verb", "object", "reason"),
     "anomaly-reports": ("at", "reporter", "subject", "rule", "phase"),

@@ -76,13 +76,14 @@ def ladder(seats: Iterable[Seat], *, soak_scale: float = 1.0) -> list[Step]:
             Step(
                 share=share,
                 instances=tuple(seat.instance for seat in taken),
-                soak_seconds=_soak(minutes, soak_scale),
+                soak_seconds=soak_of(minutes, soak_scale),
             )
         )
     return steps
 
 
-def _soak(minutes: float, scale: float) -> float:
+def soak_of(minutes: float, scale: float) -> float:
+    """Seconds of a soak, scaled, and no less than can be judged."""
     return max(SOAK_LEAST_SECONDS, minutes * 60 * scale)
 
 
@@ -128,7 +129,7 @@ def shares(
         if _told(split) == _told(last):
             continue
         last = split
-        steps.append(ShareStep(share=share, split=split, soak_seconds=_soak(minutes, soak_scale)))
+        steps.append(ShareStep(share=share, split=split, soak_seconds=soak_of(minutes, soak_scale)))
     return steps
 
 

@@ -76,13 +76,19 @@ class Mesh:
             self._tell_traffic()
         self._tell_links()
 
-    def run(self, seconds: float, *, stop: Callable[[], bool] = lambda: False) -> None:
+    def run(
+        self,
+        seconds: float,
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        tick: Callable[[Callable[[], int]], object] = lambda advance: advance(),
+    ) -> None:
         """Let time pass, second by second, with the engine looking each second."""
         for _ in range(int(seconds)):
             self.now += timedelta(seconds=1)
             self.each_second(self)
             self.tell()
-            rollouts_advance(self.now)
+            tick(lambda: rollouts_advance(self.now))
             if stop():
                 return
 

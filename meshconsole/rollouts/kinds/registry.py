@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from meshconsole.core.errors import Invalid
+from meshconsole.rollouts.kinds.ca_rotation import CaRotation
 from meshconsole.rollouts.kinds.protocol import Kind
 from meshconsole.rollouts.kinds.route_table import RouteTable
+from meshconsole.rollouts.kinds.sidecar_version import SidecarVersion
 from meshconsole.rollouts.kinds.tls_mode import TlsModes
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (TlsModes(), RouteTable())}
+_ALL: tuple[Kind, ...] = (TlsModes(), RouteTable(), CaRotation(), SidecarVersion())
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
 
 
 def kind_of(name: str) -> Kind:
