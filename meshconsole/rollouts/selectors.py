@@ -236,7 +236,7 @@ def _gate(series: Sequence[Evaluation]) -> GateShown:
 
 def _is_told(wave: Wave) -> bool:
     """Are its ledgers of interest now?"""
-    return wave.state not in (WaveState.PLANNED, WaveState.REVERTED)
+    return wave.state != WaveState.PLANNED
 
 
 def _wave(

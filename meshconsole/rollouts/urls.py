@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from meshconsole.rollouts import api, ledger_pages, verbs, views
+from meshconsole.rollouts import api, ledger_pages, verbs, views, wizard
 
 app_name = "rollouts"
 VERBS = (
@@ -13,6 +13,9 @@ VERBS = (
 )  # fmt: skip
 urlpatterns: list[URLPattern] = [
     path("rollouts/", views.rollouts, name="rollouts"),
+    path("rollouts/new/", wizard.new, name="new"),
+    path("rollouts/new/preview/", wizard.preview, name="new_preview"),
+    path("rollouts/new/start/", wizard.create, name="new_start"),
     path("rollouts/<int:pk>/", views.rollout, name="rollout"),
     path("rollouts/<int:pk>/live/", views.rollout_live, name="rollout_live"),
     path("rollouts/<int:pk>/ledger.csv", ledger_pages.ledger_csv, name="ledger_csv"),

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from meshconsole.access.permissions import allowed_actions, page_verb, require
+from meshconsole.access.permissions import page_verb, require
 from meshconsole.core.errors import MeshError
 from meshconsole.core.pages import page_of, search_of
 from meshconsole.inventory.models import Application
@@ -41,7 +41,6 @@ def rollouts(request: HttpRequest) -> HttpResponse:
         "kinds": [(name, pages.kind_word(name)) for name in KINDS],
         "states": RolloutState.choices,
         "applications": Application.objects.order_by("name").values_list("name", flat=True),
-        "may_create": allowed_actions(request.user, ["rollout_create"])[0],
     }
     return render(request, "rollouts/rollouts.html", context)
 

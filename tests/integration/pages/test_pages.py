@@ -57,6 +57,8 @@ PAGES = (
     "/feed/{anomaly}/",
     "/rollouts/",
     "/rollouts/?state=open&kind=route_table&application=order",
+    "/rollouts/new/",
+    "/rollouts/new/?kind=route_table&application=order",
     "/rollouts/{rollout}/",
     "/rollouts/{rollout}/live/?wave=2",
     "/audit/",
