@@ -77,7 +77,10 @@ class Certificate(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["uri", "-issued_at"], name="certificate_by_uri")]
+        indexes = [
+            models.Index(fields=["uri", "-issued_at"], name="certificate_by_uri"),
+            models.Index(fields=["ends_at"], name="certificate_by_end"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.uri} {self.serial}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from meshconsole.core.errors import Degraded, NotFound
 from meshconsole.encryption.authority import key_identifier
@@ -17,6 +17,8 @@ from meshconsole.encryption.standing import standing_of
 from meshconsole.inventory.models import Instance, Source
 from meshconsole.telemetry import links
 from proxy.contract.snapshot import TlsMode
+
+ENDED_SHOWN = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,21 @@ def certificates(uri: str = "") -> QuerySet[Certificate]:
 def certificate_of(uri: str) -> Certificate | None:
     """The newest certificate of an identity."""
     return certificates(uri).first()
+
+
+def newest_certificates(now: datetime, *, uri: str = "", ended: bool = False) -> list[Certificate]:
+    """The newest certificate of every identity, soonest end first.
+
+    Identities whose last one ended more than ENDED_SHOWN ago are left out unless `ended`.
+    """
+    rows = Certificate.objects.order_by()
+    if not ended:
+        rows = rows.filter(ends_at__gt=now - ENDED_SHOWN)
+    if uri:
+        rows = rows.filter(uri__icontains=uri)
+    newest = rows.values("uri").annotate(newest=Max("id")).values("newest")
+    found = Certificate.objects.select_related("authority").filter(id__in=newest)
+    return list(found.order_by("ends_at", "uri"))
 
 
 def open_join_tokens(now: datetime) -> QuerySet[JoinToken]:

@@ -111,12 +111,15 @@ def policy_set(
     known_only: bool = True,
     now: datetime | None = None,
 ) -> int:
-    """The whole of it at once. A document may come before its instances: `known_only` is False."""
+    """The whole of it at once. A document may come before its instances: `known_only` is False.
+
+    Instances that have a mode already may keep or change it, also while they are away.
+    """
     wanted = msgspec.structs.replace(policy, callers=_callers(policy.callers))
     _check(
         [
             *_mode_faults({"": wanted.mode, **wanted.instances}),
-            *(_stranger_faults(application, wanted.instances) if known_only else ()),
+            *(_stranger_faults(application, _added(application, wanted)) if known_only else ()),
             *_caller_faults(wanted.callers, wanted.callers_mode),
             *_reason_faults(reason),
         ]
@@ -169,6 +172,11 @@ def _guard_strict(application: str, change: Callable[[Policy], Policy], now: dat
             code="strict_blocked",
             errors=[FieldFault(pointer="/mode", detail=one.sentence) for one in blockers],
         )
+
+
+def _added(application: str, wanted: Policy) -> dict[str, TlsMode]:
+    named = policy_get(application)[1].instances
+    return {name: mode for name, mode in wanted.instances.items() if name not in named}
 
 
 def _check(faults: Sequence[FieldFault]) -> None:

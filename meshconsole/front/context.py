@@ -65,6 +65,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         (
             ("Rollouts", "rollouts", "o", "rollouts:rollouts"),
             ("Routes", "routes", "r", "steering:routes"),
+            ("Encryption", "lock-closed", "e", "encryption:mesh"),
             ("Sidecars", "sidecars", "s", "discovery:sidecars"),
         ),
     ),

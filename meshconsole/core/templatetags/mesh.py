@@ -57,6 +57,9 @@ LOOKS = {
     "pass": ("ok", "passes"),
     "fail": ("bad", "fails"),
     "inconclusive": ("warn", "inconclusive"),
+    "trusted": ("busy", "trusted"),
+    "signing": ("ok", "signing"),
+    "retired": ("idle", "retired"),
 }
 """State -> (shape, word). A state that is not here shows its own name with the idle shape."""
 
