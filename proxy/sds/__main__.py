@@ -82,12 +82,19 @@ async def run(settings: MeshSettings, place: Path) -> int:
     holder.watch(lambda: shelf.put(secrets_of(holder)))
     agent = Agent(settings, current, Windows(), Detector(), holder=holder)
     server = await opened(place, shelf)
-    control = spawn(agent.run(), name="control")
-    await stopped.wait()
-    await agent.leave("The proxy's secret service was told to stop.")
-    await server.stop(GRACE_SECONDS)
-    await asyncio.wait({control}, timeout=GRACE_SECONDS)
+    try:
+        control = spawn(agent.run(), name="control")
+        await stopped.wait()
+        await agent.leave("The proxy's secret service was told to stop.")
+        await server.stop(GRACE_SECONDS)
+        await asyncio.wait({control}, timeout=GRACE_SECONDS)
+    finally:
+        _taken_away(place)
     return 0
+
+
+def _taken_away(place: Path) -> None:
+    place.unlink(missing_ok=True)
 
 
 def main(argv: list[str]) -> int:
@@ -106,8 +113,6 @@ def main(argv: list[str]) -> int:
     except InvalidSettings as error:
         sys.stderr.write(f"sds: {error}\n")
         return 1
-    finally:
-        place.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
