@@ -119,7 +119,7 @@ def told_of(links: Links, identity: InstanceIdentity, boot: str, now: float) -> 
             plain_sources=tuple(one[:64] for one in state.plain_sources[:_SOURCES_LIMIT]),
         ),
         edges=tuple(one for one in links.edges[:EDGES_LIMIT] if _is_decent(one)),
-        forgotten=links.forgotten,
+        forgotten=_sum_of(links.forgotten),
     )
 
 
@@ -201,6 +201,14 @@ def _parts(told: Told) -> list[tuple[str, str, LinkTotals]]:
         key = (edge.side, edge.app)
         sums[key] = sums.get(key, LinkTotals()) + totals_of(edge)
     return [(f"{told.name} {side} {peer}", peer, sums[side, peer]) for side, peer in sums]
+
+
+def _sum_of(forgotten: LinkCounts | None) -> LinkCounts | None:
+    """The numbers of a sum of edges, which has no other end: whatever it is named is left out."""
+    if forgotten is None:
+        return None
+    numbers = {name: getattr(forgotten, name) for name in _NAMES}
+    return LinkCounts(side=forgotten.side, app="", protocol="", **numbers)
 
 
 def _is_decent(counts: LinkCounts) -> bool:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 
+from meshconsole.core import redis
+from meshconsole.discovery.links import LIVES_LIMIT, LinkWriter
 from meshconsole.telemetry import links as telemetry
+from meshconsole.telemetry.links import Told
+from proxy.aio import cancelled, spawn
 from proxy.contract.reports import LinkCounts, LinkState
 from proxy.contract.session import Links
 from tests.harness.discovery import Console, active, told
@@ -31,3 +36,29 @@ async def test_the_latest_word_of_a_sidecar_is_read_under_its_own_name(console: 
         assert one.state.mode == "permissive"
         assert one.state.ready
         assert telemetry.since([one], {}, app="stock").completed == 8
+
+
+async def test_one_sidecar_that_makes_up_lives_keeps_no_more_than_its_share(
+    console: Console,
+) -> None:
+    writer = LinkWriter(redis.async_client(), Counter(), time.time)
+
+    async def is_kept(count: int) -> bool:
+        return len(await told(telemetry.read)) == count
+
+    def put(boot: int, instance: str = "order-1") -> None:
+        writer.put(Told(instance=instance, app="order", unit="u", boot=f"b{boot}", at=time.time()))
+
+    writing = spawn(writer.run(), name="links-under-test")
+    try:
+        for boot in range(4):
+            put(boot)
+        await eventually_async(lambda: is_kept(4))
+        for boot in range(4, LIVES_LIMIT + 9):
+            put(boot)
+        put(1, "order-2")
+        await eventually_async(lambda: is_kept(LIVES_LIMIT + 1))
+    finally:
+        await cancelled(writing)
+    kept = {one.boot for one in await told(telemetry.read) if one.instance == "order-1"}
+    assert kept == {f"b{boot}" for boot in range(9, LIVES_LIMIT + 9)}

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshconsole.telemetry.links import LinkTotals, Told, latest, ledger, mark, since, told_of
+from meshconsole.telemetry.links import (
+    LinkTotals,
+    Told,
+    encode,
+    latest,
+    ledger,
+    mark,
+    since,
+    told_of,
+)
 from proxy.contract.identity import InstanceIdentity
 from proxy.contract.reports import LinkCounts, LinkState
 from proxy.contract.session import Links
@@ -79,6 +88,7 @@ def test_a_message_is_kept_within_bounds_and_under_the_name_of_the_certificate()
             at=1.0,
             state=LinkState(reason="r" * 1000, plain_sources=("10.0.0.1",) * 99),
             edges=(edge(), edge("not a name"), edge(generation="g" * 99)),
+            forgotten=edge("a" * 10_000, unit="u" * 10_000, generation="g" * 10_000, cut=3),
         ),
         who,
         "b1",
@@ -88,3 +98,6 @@ def test_a_message_is_kept_within_bounds_and_under_the_name_of_the_certificate()
     assert [one.app for one in kept.edges] == ["stock"]
     assert len(kept.state.reason) == 300
     assert len(kept.state.plain_sources) == 32
+    assert kept.forgotten is not None
+    assert kept.forgotten.cut == 3
+    assert len(encode(kept)) < 2_000
