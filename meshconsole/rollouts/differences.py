@@ -3,7 +3,9 @@
 Traffic is judged by the difference of differences: what changed for the cohort since before the
 wave, less what changed meanwhile for a control group of untouched instances. So a bad hour of the
 whole mesh is nobody's fault, and neither is an instance that has always been slow. When no
-instance is left untouched, the cohort is held against its own past alone.
+instance is left untouched, the cohort is held against its own past alone. A control group that gets
+well again blames nobody who was well all the time: then no more counts than what the cohort is
+worse by than it was, or than the others are.
 
 A difference counts when it is large (a bound) and not chance (a one-sided z-test, p < 0.01). For
 a quantile the test asks whether more requests are slower than its bound than its share allows: a
@@ -93,7 +95,7 @@ def _quantile(metric: str, q: float, traffic: Traffic, share: float, least: floa
     before, delta = point(traffic.cohort_before), _difference(traffic, point)
     control = _control(traffic, point)
     bound = max(share * before, least)
-    slower = share_above(traffic.cohort_now.latency, before + (control or 0.0) + bound)
+    slower = share_above(traffic.cohort_now.latency, point(traffic.cohort_now) - delta + bound)
     spread = math.sqrt(q * (1 - q) * sum(1 / sum(side.latency) for side in sides))
     is_large, is_real = delta > bound, (slower - (1 - q)) / spread > Z_LIMIT
     told = (
@@ -122,7 +124,11 @@ def _sides(traffic: Traffic) -> list[Side]:
 
 
 def _difference(traffic: Traffic, of: Callable[[Side], float]) -> float:
-    return of(traffic.cohort_now) - of(traffic.cohort_before) - (_control(traffic, of) or 0.0)
+    now, control = of(traffic.cohort_now), _control(traffic, of)
+    own = now - of(traffic.cohort_before)
+    if control is None or traffic.control_now is None or control >= 0:
+        return own - (control or 0.0)
+    return min(own - control, max(own, now - of(traffic.control_now)))
 
 
 def _control(traffic: Traffic, of: Callable[[Side], float]) -> float | None:

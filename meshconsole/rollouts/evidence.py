@@ -105,19 +105,23 @@ def hard_facts_read(baseline: Baseline, *, cohort: Collection[str], min_requests
 
 def minute_moved(baseline: Baseline, cohort: Collection[str], now: datetime) -> Baseline | None:
     """The baseline with its minute moved on, when that is due: handshakes are judged over the
-    last one or two minutes, so that a burst is never cut in two by a border."""
+    last one or two minutes, so that a burst is never cut in two by a border. When nobody has looked
+    for longer, a new minute begins: what failed in hours is not held against a minute."""
     at = now.timestamp()
-    if at - baseline.next_at < MINUTE_SECONDS:
+    unseen = at - baseline.next_at
+    if unseen < MINUTE_SECONDS:
         return None
     told = told_read()
     if told is None:
         return None
+    counts = counts_of(told, set(cohort))
+    was_away = unseen >= 2 * MINUTE_SECONDS
     return msgspec.structs.replace(
         baseline,
-        minute_at=baseline.next_at,
-        minute=baseline.next,
+        minute_at=at if was_away else baseline.next_at,
+        minute=counts if was_away else baseline.next,
         next_at=at,
-        next=counts_of(told, set(cohort)),
+        next=counts,
     )
 
 

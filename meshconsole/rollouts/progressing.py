@@ -15,7 +15,12 @@ from meshconsole.rollouts.cohort import (
     waits_of,
     work_on,
 )
-from meshconsole.rollouts.evidence import Baseline, baseline_read, hard_facts_read
+from meshconsole.rollouts.evidence import (
+    Baseline,
+    baseline_read,
+    hard_facts_read,
+    minute_moved,
+)
 from meshconsole.rollouts.freezes import freeze_for
 from meshconsole.rollouts.gates import judge
 from meshconsole.rollouts.kinds.protocol import ENGINE, Halted, Kind, Seen, Work
@@ -123,12 +128,16 @@ def _begun(work: Work, kind: Kind, baseline: Baseline, gone: list[str]) -> None:
 def _await(rollout: Rollout, kind: Kind, work: Work) -> None:
     """Write the next safe step where one is due, and see who has the goal in force."""
     baseline = msgspec.convert(work.wave.baseline, Baseline)
+    moved = minute_moved(baseline, work.names, work.now)
+    baseline = moved or baseline
     facts = hard_facts_read(
         baseline, cohort=work.names, min_requests=waits_of(rollout).min_requests
     )
     tripped = hard_trip(judge(facts, kind.gates(work.wave).metrics))
     seen = kind.observe(work)
     with held(rollout) as row:
+        if moved is not None:
+            keep(work.wave, moved)
         if tripped is not None:
             why = f"{tripped.metric}: {tripped.sentence}"
             turn_back(row, RolloutEvent.GATE_FAILED, actor=ENGINE, why=why, now=work.now)
@@ -167,6 +176,12 @@ def _soak(row: Rollout, wave: Wave, now: datetime) -> None:
     wave.save(update_fields=["state", "soaking_at", "extended", "soak_until", "judge_at"])
     why = "Every sidecar has it in force."
     move(row, RolloutEvent.WAVE_TAKEN, actor=ENGINE, why=why, now=now, wave=wave, due_at=now)
+
+
+def keep(wave: Wave, baseline: Baseline) -> None:
+    """Keep what a wave is held against."""
+    wave.baseline = msgspec.to_builtins(baseline)
+    wave.save(update_fields=["baseline"])
 
 
 def round_of(scale: float) -> timedelta:

@@ -123,16 +123,18 @@ def rollout_start(
         refuse_blocked(kind.precheck(row, None, now), row)
         if not bypass:
             freeze_check(row.application, now)
-        if not is_as_planned(row, kind.plan(row)):
+        draft = kind.plan(row)
+        if not is_as_planned(row, draft):
             raise Conflict(
                 "The mesh has changed since the preview: look at the plan again, then start it.",
                 code="plan_changed",
                 current_state=shown(row),
             )
+        row.approval = approval_of(row, draft)[:300]
         asks = bool(row.approval) and not bypass
         row.started_by, row.started_at = actor[:150], now
         row.bypassed_by = actor[:150] if bypass else ""
-        row.save(update_fields=["started_by", "started_at", "bypassed_by"])
+        row.save(update_fields=["approval", "started_by", "started_at", "bypassed_by"])
         try:
             with transaction.atomic():
                 move(

@@ -13,7 +13,7 @@ from meshconsole.rollouts.facts import Finding
 from meshconsole.rollouts.gates import judge
 from meshconsole.rollouts.kinds.protocol import ENGINE, Kind, Seen, Work
 from meshconsole.rollouts.models import Evaluation, Rollout, Wave
-from meshconsole.rollouts.progressing import round_of
+from meshconsole.rollouts.progressing import keep, round_of
 from meshconsole.rollouts.record import (
     current_wave,
     held,
@@ -51,7 +51,7 @@ def _glance(rollout: Rollout, kind: Kind, work: Work, baseline: Baseline) -> Non
     findings = judge(facts, kind.gates(work.wave).metrics)
     tripped = hard_trip(findings)
     with held(rollout) as row:
-        _keep(work.wave, baseline)
+        keep(work.wave, baseline)
         if tripped is None:
             look_again(row, _next_look(work.wave, work.now))
             return
@@ -85,7 +85,7 @@ def _judge(rollout: Rollout, kind: Kind, work: Work, baseline: Baseline) -> None
         extended=wave.extended,
     )
     with held(rollout) as row:
-        _keep(wave, baseline)
+        keep(wave, baseline)
         _store(wave, findings, now)
         _act(Work(row, wave, work.targets, now), seen, verdict)
 
@@ -126,11 +126,6 @@ def _go_on(row: Rollout, wave: Wave, verdict: Verdict, now: datetime) -> None:
 
 def _next_look(wave: Wave, now: datetime) -> datetime:
     return min(wave.judge_at or now, now + HARD_LOOK)
-
-
-def _keep(wave: Wave, baseline: Baseline) -> None:
-    wave.baseline = msgspec.to_builtins(baseline)
-    wave.save(update_fields=["baseline"])
 
 
 def _store(wave: Wave, findings: Sequence[Finding], now: datetime) -> None:

@@ -52,6 +52,8 @@ class Mesh:
     behaviour: dict[str, Behaviour] = field(default_factory=dict)
     is_told: bool = True
     """False: Redis learns of no traffic."""
+    is_heard: bool = True
+    """False: Redis has forgotten every sidecar, and hears of none."""
     ledger: dict[str, LinkCounts] = field(default_factory=dict)
     states: dict[str, LinkState] = field(default_factory=dict)
     each_second: Callable[[Mesh], None] = lambda mesh: None
@@ -111,6 +113,9 @@ class Mesh:
         raise AssertionError(f"wave {number} is not {state}: {rollout.state}, {rollout.note}")
 
     def _tell_sync(self) -> None:
+        if not self.is_heard:
+            redis.client().delete(sync.HEAD, sync.LEASES, sync.SYNC)
+            return
         v = revision.current()
         for name in self.names:
             if name not in self.silent:

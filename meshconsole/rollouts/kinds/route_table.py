@@ -103,11 +103,18 @@ class RouteTable:
         if wave is None:
             if _in_force(rollout.application) == normalised(spec.split):
                 found.append("That split is in force already.")
-        elif wave.number > 1:
-            last = rollout.waves.get(number=wave.number - 1)
-            if _in_force(rollout.application) != last.goal["split"]:
-                found.append(_changed(rollout.application))
+        elif not self._is_as_expected(rollout, wave):
+            found.append(_changed(rollout.application))
         return found
+
+    def _is_as_expected(self, rollout: Rollout, wave: Wave) -> bool:
+        """Is in force what the plan began from, or what the wave before has left? A first wave
+        may come long after its preview: by then its share may be no small step any more."""
+        if wave.number > 1:
+            last: Split = rollout.waves.get(number=wave.number - 1).goal["split"]
+            return _in_force(rollout.application) == last
+        steps = self.plan(rollout).waves
+        return bool(steps) and steps[0].goal == wave.goal
 
     def before(self, work: Work) -> Before:
         """The split in force."""
@@ -215,6 +222,8 @@ def _seen(revision: int, names: Sequence[str]) -> Seen:
         }
     except Degraded:
         return Seen()
+    if not come.expected and Instance.objects.open().filter(source=Source.SIDECAR).exists():
+        return Seen()  # nobody is heard of at all: neither the mesh nor this console knows anything
     is_all = come.acked >= come.expected and (come.head >= revision or not come.expected)
     return Seen(
         in_force=frozenset(names) if is_all else frozenset(),

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from meshconsole.rollouts.models import Decision, Evaluation, Rollout
-from meshconsole.rollouts.services import rollout_create, rollout_plan, rollout_start
+from meshconsole.rollouts.services import (
+    rollout_create,
+    rollout_plan,
+    rollout_rollback,
+    rollout_start,
+)
 from meshconsole.rollouts.states import RolloutState
 from meshconsole.steering.models import Route
 from meshconsole.steering.services import split_set
@@ -113,3 +118,23 @@ def test_a_route_that_somebody_else_changes_meanwhile_is_left_alone(mesh: Mesh) 
     assert mesh.finish(rollout) == RolloutState.PAUSED
     assert "changed by somebody else" in rollout.note
     assert in_force() == {"Group_1": 1, "Group_2": 99}
+
+
+def test_a_first_wave_that_had_to_wait_is_not_put_over_what_came_meanwhile(mesh: Mesh) -> None:
+    split_set(application="order", split={"Group_1": 90, "Group_2": 10}, expected_version=0,
+              actor="ann")  # fmt: skip
+    rollout = started(mesh)
+    split_set(application="order", split={"Group_1": 10, "Group_2": 90}, expected_version=None,
+              actor="bob")  # fmt: skip
+    assert mesh.finish(rollout) == RolloutState.PAUSED
+    assert "changed by somebody else" in rollout.note
+    assert in_force() == {"Group_1": 10, "Group_2": 90}
+
+
+def test_when_no_sidecar_is_heard_of_nothing_is_told_as_undone(mesh: Mesh) -> None:
+    rollout = started(mesh)
+    mesh.run(3)
+    mesh.is_heard = False
+    rollout_rollback(pk=rollout.pk, actor="ann", now=mesh.now)
+    assert mesh.finish(rollout) == RolloutState.STUCK
+    assert rollout.note.startswith("Not undone within 30 s")

@@ -104,6 +104,13 @@ def test_a_critical_application_asks_somebody_else(mesh: Mesh) -> None:
     assert do("approve", row, mesh, actor="bob").approved_by == "bob"
 
 
+def test_an_application_that_became_critical_since_the_plan_asks_somebody_else(mesh: Mesh) -> None:
+    row = draft(mesh)
+    do("plan", row, mesh)
+    Application.objects.update(tier="critical")
+    assert do("start", row, mesh).state == RolloutState.AWAITING_APPROVAL
+
+
 def test_a_bypass_is_named_and_needs_a_reason(mesh: Mesh) -> None:
     Application.objects.update(tier="critical")
     row = draft(mesh)

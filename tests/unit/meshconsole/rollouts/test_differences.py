@@ -99,3 +99,14 @@ def test_requests_that_nobody_timed_give_no_quantile() -> None:
 
 def test_all_failing_where_nothing_failed_before_is_seen() -> None:
     assert judged(cohort_now=side(errors=1000))["error_rate"].verdict == "fail"
+
+
+def test_a_control_group_that_gets_well_again_blames_nobody_who_was_well() -> None:
+    trouble = {"control_before": side(errors=200, slow=900), "control_now": side()}
+    assert {one.verdict for one in judged(**trouble).values()} == {"pass"}
+
+
+def test_who_stays_ill_while_the_control_group_gets_well_is_blamed() -> None:
+    ill = side(errors=200)
+    found = judged(cohort_before=ill, cohort_now=ill, control_before=ill, control_now=side())
+    assert found["error_rate"].verdict == "fail"

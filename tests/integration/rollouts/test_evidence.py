@@ -1,0 +1,52 @@
+"""Evidence: what failed is held against the time in which it came."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from meshconsole.rollouts.evidence import Baseline, baseline_read, hard_facts_read, minute_moved
+from meshconsole.rollouts.facts import Handshakes
+from proxy.contract.reports import LinkCounts, LinkState
+from tests.harness.rollouts import Mesh
+
+pytestmark = pytest.mark.django_db
+COHORT = ["order-7"]
+
+
+def failed(mesh: Mesh, count: int) -> None:
+    mesh.ledger["order-1"] = LinkCounts(
+        side="out", app="order", instance="order-7", protocol="http1", handshakes_failed=count
+    )
+    mesh.tell()
+
+
+def begun(mesh: Mesh) -> Baseline:
+    mesh.states = {name: LinkState() for name in mesh.names}
+    failed(mesh, 0)
+    return baseline_read(cohort=COHORT, control=[], soak_seconds=60, now=mesh.now)
+
+
+def handshakes(baseline: Baseline) -> Handshakes:
+    found = hard_facts_read(baseline, cohort=COHORT, min_requests=1).handshakes
+    assert found is not None
+    return found
+
+
+def test_a_burst_of_failed_handshakes_is_seen_across_the_border_of_a_minute(mesh: Mesh) -> None:
+    baseline = begun(mesh)
+    failed(mesh, 9)
+    moved = minute_moved(baseline, COHORT, mesh.now + timedelta(seconds=70))
+    assert moved is not None
+    assert handshakes(moved).worst_failed == 9
+
+
+def test_what_failed_while_nobody_looked_is_not_of_one_minute(mesh: Mesh) -> None:
+    baseline = begun(mesh)
+    failed(mesh, 9)
+    moved = minute_moved(baseline, COHORT, mesh.now + timedelta(hours=1))
+    assert moved is not None
+    assert handshakes(moved).worst_failed == 0
+    failed(mesh, 13)
+    assert handshakes(moved).worst_failed == 4
