@@ -16,7 +16,8 @@ from proxy.contract.reports import LinkCounts
 
 OPENED, FAILED, STARTED, CUT, ARRIVED, PLAIN = range(6)
 Counts = dict[str, list[int]]
-"""By life, or by caller's life and endpoint: the six numbers above."""
+"""By life, by caller's life, or by that and an endpoint towards which something went wrong: the six
+numbers above."""
 _LIFE, _EDGE = "at ", "to "
 
 
@@ -34,7 +35,11 @@ class Came(msgspec.Struct, frozen=True):
 
 
 def counts_of(told: Iterable[Told], cohort: Collection[str]) -> Counts:
-    """The ledgers at these instances, and those of their callers towards them."""
+    """The ledgers at these instances, and those of their callers towards them.
+
+    They are kept in a wave's row and read at every look, and a mesh has as many edges as instances
+    have callers: an edge stands for itself only when something was cut or failed on it.
+    """
     names = set(cohort)
     counts: Counts = {}
     for one in told:
@@ -46,7 +51,11 @@ def counts_of(told: Iterable[Told], cohort: Collection[str]) -> Counts:
             own[PLAIN] = one.state.plain_requests
         for edge in one.edges:
             if edge.side == "out" and edge.instance in names:
-                _add(counts, f"{_EDGE}{one.name} {edge.instance}", edge)
+                counts.setdefault(f"{_EDGE}{one.name} ", [0] * 6)[OPENED] += edge.opened
+                if edge.handshakes_failed or edge.cut:
+                    numbers = counts.setdefault(f"{_EDGE}{one.name} {edge.instance}", [0] * 6)
+                    numbers[FAILED] += edge.handshakes_failed
+                    numbers[CUT] += edge.cut
     return counts
 
 
