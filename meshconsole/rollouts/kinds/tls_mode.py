@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +44,7 @@ from meshconsole.rollouts.kinds.protocol import (
 )
 from meshconsole.rollouts.models import MESH, Rollout, Target, Wave
 from meshconsole.rollouts.plan import Seat, ladder
+from meshconsole.rollouts.record import write_down
 from meshconsole.telemetry import links
 from proxy.contract.reports import LinkState
 from proxy.contract.snapshot import TlsMode
@@ -137,9 +139,9 @@ class TlsModes:
         return _drive(work, work.targets, goals)
 
     def observe(self, work: Work) -> Seen:
-        """Whose sidecar is in the wave's mode."""
+        """Whose sidecar is in the wave's mode; who is gone is waited for by nobody."""
         mode = work.wave.goal["mode"]
-        return _seen(dict.fromkeys(work.names, mode))
+        return _seen_of_there(dict.fromkeys(work.names, mode))
 
     def revert(self, works: Sequence[Work]) -> Written:
         """Each instance one step nearer to what it was before the first wave that it was in."""
@@ -148,30 +150,26 @@ class TlsModes:
 
     def undone(self, works: Sequence[Work]) -> Seen:
         """Whose sidecar is as before; who is gone needs nothing."""
-        goals = _way_back(works)
-        there = set(
-            Instance.objects.open()
-            .filter(instance_id__in=goals)
-            .values_list("instance_id", flat=True)
-        )
-        seen = _seen({name: mode for name, mode in goals.items() if name in there})
-        return Seen(
-            in_force=seen.in_force | (goals.keys() - there),
-            acked=seen.acked,
-            expected=seen.expected,
-            missing=seen.missing,
-        )
+        return _seen_of_there(_way_back(works))
 
     def control(self, work: Work) -> list[str]:
         """Instances of later waves of the same stage."""
         return untouched(work)
 
     def done(self, rollout: Rollout, now: datetime) -> None:
-        """Instances that are new from now on begin in this mode."""
+        """Instances that are new from now on begin in this mode. Who joined while waves were under
+        way was in none of them and stays as it is: no instance leaps over a step."""
         spec = converted(rollout.spec, TlsSpec)
+        why = f"rollout {rollout}"
         for app in _applications(rollout):
-            if _modes([app]):
-                why = f"rollout {rollout}"
+            modes = _modes([app])
+            late = {name: mode for name, mode in modes.items() if mode != spec.to}
+            if late:
+                modes_set(app, late, actor=ENGINE, reason=why, force=True, now=now)
+                told = f"{len(late)} joined meanwhile and stay as they are, such as {min(late)}: "
+                told += "roll it out once more for them."
+                write_down(rollout, actor=ENGINE, verb="left_out", why=told, now=now)
+            if modes:
                 mode_default_set(app, spec.to, actor=ENGINE, reason=why, force=True, now=now)
 
 
@@ -239,6 +237,15 @@ def _way_back(works: Sequence[Work]) -> dict[str, TlsMode]:
         for target in work.targets:
             goals[target.instance] = msgspec.convert(target.before or "plaintext", TlsMode)
     return goals
+
+
+def _seen_of_there(goals: Mapping[str, TlsMode]) -> Seen:
+    """The same of instances that are still there; those that are gone need nothing."""
+    there = set(
+        Instance.objects.open().filter(instance_id__in=goals).values_list("instance_id", flat=True)
+    )
+    seen = _seen({name: mode for name, mode in goals.items() if name in there})
+    return replace(seen, in_force=seen.in_force | (goals.keys() - there))
 
 
 def _seen(goals: Mapping[str, TlsMode]) -> Seen:

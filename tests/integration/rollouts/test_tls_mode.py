@@ -8,10 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from meshconsole.core import redis
 from meshconsole.core.errors import Conflict
 from meshconsole.encryption.models import LinkPolicy
 from meshconsole.encryption.selectors import modes_of
 from meshconsole.encryption.services import mode_default_set
+from meshconsole.inventory.models import Instance
+from meshconsole.inventory.states import InstanceState
 from meshconsole.rollouts.models import Decision, Rollout
 from meshconsole.rollouts.services import (
     rollout_approve,
@@ -21,6 +24,7 @@ from meshconsole.rollouts.services import (
     rollout_start,
 )
 from meshconsole.rollouts.states import RolloutState
+from meshconsole.telemetry import links
 from proxy.contract.reports import LinkCounts, LinkState
 from tests.factories import an_instance
 from tests.harness.rollouts import Mesh, follow_modes
@@ -207,3 +211,35 @@ def test_sidecars_that_say_nothing_hold_the_wave(mesh: Mesh) -> None:
     row = started(mesh, "permissive")
     assert mesh.finish(row) == RolloutState.PAUSED
     assert "order-1: its sidecar is plaintext still" in row.note
+
+
+@pytest.mark.parametrize(("before", "to"), [("plaintext", "preferred"), ("strict", "plaintext")])
+def test_who_joins_in_the_middle_leaps_over_no_step(mesh: Mesh, before: str, to: str) -> None:
+    mode_default_set("order", before, actor="ann", reason="", force=True)  # type: ignore[arg-type]
+    mesh.run(1)
+    row = started(mesh, to)
+    mesh.until_wave(row, 3)
+    joins(mesh, "order-10")
+    assert mesh.finish(row, seconds=900) == RolloutState.COMPLETED, row.note
+    assert modes_of("order").pop("order-10") == before
+    assert "order-10" in Decision.objects.get(verb="left_out").why
+    an_instance("order-11")
+    assert modes() == {to: 10, before: 1}
+
+
+def test_who_leaves_in_the_middle_of_a_wave_is_waited_for_by_nobody(mesh: Mesh) -> None:
+    row = started(mesh, "preferred")
+    mesh.until_wave(row, 3)
+    gone = row.waves.get(number=3).targets.values_list("instance", flat=True)[0]
+    Instance.objects.filter(instance_id=gone).update(state=InstanceState.GONE)
+    mesh.names.remove(gone)
+    del mesh.states[gone]
+    redis.client().hdel(links.TOLD, f"{gone} b1")
+    assert mesh.finish(row) == RolloutState.COMPLETED, row.note
+    assert modes() == {"preferred": 8}
+
+
+def joins(mesh: Mesh, name: str) -> None:
+    an_instance(name)
+    mesh.names.append(name)
+    mesh.ledger[name] = LinkCounts(side="in", app="", protocol="http1", started=100)
