@@ -19,6 +19,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "interfaces": ("application", "name"),
     "instances": ("id", "application", "unit", "group", "address", "state", "source"),
     "routes": ("application", "version", "split", "updated_at"),
+    "certificates": ("uri", "serial", "authority", "purpose", "ends_at"),
+    "authorities": ("generation", "state", "signer", "location", "signs_from", "ends_at"),
     "rollouts": ("id", "kind", "application", "state", "passed_count", "wave_count", "note"),
     "sidecars": ("instance", "application", "unit", "state", "v"),
     "audit": ("sequence", "at", "actor", "verb", "object", "reason"),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from meshconsole.access.permissions import AllowedAction
+from meshconsole.core.paging import CursorPaging
 from meshconsole.encryption import selectors
 from meshconsole.encryption.actions import authority_actions
 from meshconsole.encryption.models import Authority
@@ -77,16 +80,27 @@ class StepInput(serializers.Serializer[Any]):
     )
 
 
-class AuthoritiesView(APIView):
+class ByGeneration(CursorPaging):
+    """Newest first."""
+
+    ordering = "-generation"
+
+
+class AuthoritiesView(ListAPIView[Authority]):
     """Every generation."""
 
     verbs = {"POST": "authority_add"}
+    serializer_class = AuthorityOutput
+    pagination_class = ByGeneration
 
-    @extend_schema(operation_id="authorities_list", responses=AuthorityOutput(many=True))
-    def get(self, request: Request) -> Response:
+    def get_queryset(self) -> QuerySet[Authority]:
+        """All of them."""
+        return selectors.authorities()
+
+    @extend_schema(operation_id="authorities_list")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first, with what live sidecars say of each; keys are never shown."""
-        rows = selectors.authorities()
-        return Response(AuthorityOutput(rows, many=True, context={"request": request}).data)
+        return super().get(request, *args, **kwargs)
 
     @extend_schema(
         operation_id="authority_add", request=StepInput, responses={201: AuthorityOutput}

@@ -105,6 +105,8 @@ def _edge(edge: GraphEdge) -> dict[str, Any]:
     if figures.error_count:
         words.append(f"{percent(figures.error_ratio)} errors")
     words.append(f"p95 {millis(figures.p95_seconds)}")
+    if lock == "lock-half":
+        words.append(f"{percent(figures.encrypted_ratio)} mTLS")
     return {
         "id": edge.id,
         "source": edge.source,

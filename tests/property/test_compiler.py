@@ -11,9 +11,11 @@ from meshconsole.discovery.bundles import Bundle, Resources, bundle_read, push_o
 from meshconsole.discovery.compiler import (
     ApplicationFact,
     InstanceFact,
+    LinkFact,
     MeshFacts,
     Rendering,
     RouteFact,
+    TrustFact,
     compile_revision,
     compile_variants,
     render,
@@ -21,7 +23,7 @@ from meshconsole.discovery.compiler import (
 from meshconsole.discovery.leases import Leased, reap
 from proxy.contract.check import check
 from proxy.contract.digest import digest_of_parts
-from proxy.contract.snapshot import Rule, Share
+from proxy.contract.snapshot import TLS_MODES, Caller, Inbound, Rule, Share
 
 APPS = ("gateway", "order", "stock")
 GROUPS = ("Group_1", "Group_2", "Group_3")
@@ -39,6 +41,7 @@ def meshes(draw: st.DrawFn) -> MeshFacts:
             group=draw(st.sampled_from(GROUPS)),
             addr=f"10.0.0.{name}:80",
             serving=draw(st.booleans()),
+            links=draw(st.integers(0, 4)) > 0,
         )
         for name in names
     )
@@ -46,11 +49,41 @@ def meshes(draw: st.DrawFn) -> MeshFacts:
         RouteFact(app=app, version=draw(st.integers(1, 9)), rules=(draw(rules()),))
         for app in draw(st.lists(st.sampled_from(APPS), unique=True))
     )
+    links = tuple(
+        draw(link_facts(app, instances))
+        for app in draw(st.lists(st.sampled_from(APPS), unique=True))
+    )
+    root = "-----BEGIN CERTIFICATE-----\n"
+    roots = draw(st.lists(st.text("abc", min_size=1), unique=True, max_size=3))
     return MeshFacts(
         revision=draw(st.integers(0, 10**6)),
         applications=tuple(ApplicationFact(name=app, groups=GROUPS) for app in APPS),
         instances=instances,
         routes=routes,
+        links=links,
+        trust=TrustFact(domain="mesh.local", roots=tuple(root + one for one in roots)),
+    )
+
+
+@st.composite
+def link_facts(draw: st.DrawFn, app: str, instances: tuple[InstanceFact, ...]) -> LinkFact:
+    """How one application's links are to be, also of instances that are not there."""
+    names = [one.id for one in instances] + ["gone"]
+    callers: list[Caller] = draw(
+        st.lists(
+            st.builds(Caller, app=st.sampled_from(APPS), unit=st.sampled_from(("", "unit1"))),
+            max_size=4,
+        )
+    )
+    enforced: bool = draw(st.booleans())
+    return LinkFact(
+        app=app,
+        mode=draw(st.sampled_from(TLS_MODES)),
+        instances=draw(
+            st.dictionaries(st.sampled_from(names), st.sampled_from(TLS_MODES), max_size=4)
+        ),
+        callers=tuple(callers),
+        callers_mode="enforce" if callers and enforced else "observe",
     )
 
 
@@ -73,6 +106,7 @@ def rendered(facts: MeshFacts) -> dict[str, Rendering]:
     return {key: render(one) for key, one in compile_variants(compile_revision(facts)).items()}
 
 
+@settings(deadline=None)
 @given(meshes(), st.randoms(use_true_random=False))
 def test_the_order_of_facts_does_not_matter(facts: MeshFacts, chance: random.Random) -> None:
     shuffled = msgspec.structs.replace(
@@ -80,29 +114,60 @@ def test_the_order_of_facts_does_not_matter(facts: MeshFacts, chance: random.Ran
         applications=tuple(chance.sample(facts.applications, len(facts.applications))),
         instances=tuple(chance.sample(facts.instances, len(facts.instances))),
         routes=tuple(chance.sample(facts.routes, len(facts.routes))),
+        links=tuple(
+            msgspec.structs.replace(
+                link,
+                callers=tuple(chance.sample(link.callers, len(link.callers))),
+                instances=dict(chance.sample(list(link.instances.items()), len(link.instances))),
+            )
+            for link in chance.sample(facts.links, len(facts.links))
+        ),
     )
     assert rendered(shuffled) == rendered(facts)
 
 
+@settings(deadline=None)
 @given(meshes(), st.integers(1, 1000))
 def test_a_revision_that_changes_nothing_keeps_every_digest(facts: MeshFacts, later: int) -> None:
     assert rendered(msgspec.structs.replace(facts, revision=later)) == rendered(facts)
 
 
+@settings(deadline=None)
 @given(meshes())
 def test_a_sound_mesh_is_served_as_sound_snapshots(facts: MeshFacts) -> None:
     variants = compile_variants(compile_revision(facts))
-    assert set(variants) == {f"{one.app}/{one.unit}/stable" for one in facts.instances}
+    assert set(variants) == {
+        f"{one.app}/{one.unit}/{'stable' if one.links else 'plain'}" for one in facts.instances
+    }
     assert all(check(snapshot) == [] for snapshot in variants.values())
 
 
+@settings(deadline=None)
+@given(meshes())
+def test_what_an_instance_takes_in_and_what_callers_are_told_of_it_agree(facts: MeshFacts) -> None:
+    able = {one.id: one.links for one in facts.instances}
+    offers = {"plaintext": "off", "permissive": "off", "preferred": "offered", "strict": "required"}
+    for key, snapshot in compile_variants(compile_revision(facts)).items():
+        if key.endswith("/plain"):
+            assert not snapshot.inbound
+            assert not snapshot.trust
+            continue
+        for app, service in snapshot.service.items():
+            inbound = snapshot.inbound.get(app, Inbound(name=app))
+            assert set(inbound.instances) <= able.keys()
+            for one in service.endpoints:
+                mode = inbound.mode_of(one.id)
+                assert one.tls == (offers[mode] if able[one.id] else "off")
+
+
+@settings(deadline=None)
 @given(meshes())
 def test_facts_that_came_through_json_compile_to_the_same_bytes(facts: MeshFacts) -> None:
     again = msgspec.json.decode(msgspec.json.encode(facts), type=MeshFacts)
     assert rendered(again) == rendered(facts)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100, deadline=None)
 @given(meshes(), meshes())
 def test_a_difference_on_its_base_is_the_whole(before: MeshFacts, after: MeshFacts) -> None:
     old, new = _whole(before), _whole(after)

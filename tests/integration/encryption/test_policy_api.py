@@ -105,7 +105,7 @@ def test_a_rotation_by_rest_waits_for_every_sidecar_and_for_the_typed_domain(api
     assert api.post(f"{AUTHORITIES}/2/sign").json()["code"] == "not_confirmed"
     assert api.post(f"{AUTHORITIES}/2/sign", domain).json()["state"] == "signing"
     assert api.post(f"{AUTHORITIES}/1/retire", domain).json()["code"] == "still_used"
-    listed = api.get(AUTHORITIES).json()
+    listed = api.get(AUTHORITIES).json()["results"]
     assert [(one["generation"], one["holding"]) for one in listed] == [
         (2, []), (1, ["order-1", "order-2"]),
     ]  # fmt: skip
