@@ -9,6 +9,7 @@ wave is `reverting`, and each instance's `before` says which version it is to ha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -105,8 +106,8 @@ class SidecarVersion:
         return Written(arrived=frozenset(work.names), stepped=frozenset(fresh))
 
     def observe(self, work: Work) -> Seen:
-        """Who says the new version."""
-        return _seen(dict.fromkeys(work.names, str(work.wave.goal["version"])))
+        """Who says the new version; who is gone is waited for by nobody."""
+        return _seen_of_there(dict.fromkeys(work.names, str(work.wave.goal["version"])))
 
     def revert(self, works: Sequence[Work]) -> Written:
         """The same, of what was before."""
@@ -115,14 +116,7 @@ class SidecarVersion:
     def undone(self, works: Sequence[Work]) -> Seen:
         """Who says the old version again; who is gone needs nothing."""
         goals = {target.instance: target.before for work in works for target in work.targets}
-        there = _versions(goals)
-        seen = _seen({name: version for name, version in goals.items() if name in there})
-        return Seen(
-            in_force=seen.in_force | (goals.keys() - there.keys()),
-            acked=seen.acked,
-            expected=seen.expected,
-            missing=seen.missing,
-        )
+        return _seen_of_there(goals)
 
     def control(self, work: Work) -> list[str]:
         """Instances of later waves."""
@@ -142,6 +136,13 @@ def _sidecars(rollout: Rollout) -> InstanceQuerySet:
 def _versions(names: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
     rows = Instance.objects.open().filter(instance_id__in=list(names))
     return dict(rows.values_list("instance_id", "sidecar_version"))
+
+
+def _seen_of_there(goals: Mapping[str, str]) -> Seen:
+    """The same of instances that are still there; those that are gone need nothing."""
+    there = _versions(goals)
+    seen = _seen({name: version for name, version in goals.items() if name in there})
+    return replace(seen, in_force=seen.in_force | (goals.keys() - there.keys()))
 
 
 def _seen(goals: Mapping[str, str]) -> Seen:

@@ -9,6 +9,7 @@ from pytest_django.fixtures import Settings
 
 from meshconsole.core.errors import Conflict
 from meshconsole.inventory.models import Instance
+from meshconsole.inventory.states import InstanceState
 from meshconsole.rollouts.models import Rollout
 from meshconsole.rollouts.services import rollout_create, rollout_plan, rollout_start
 from meshconsole.rollouts.states import RolloutState
@@ -76,3 +77,26 @@ def test_a_wave_that_nobody_replaces_waits_and_then_pauses(mesh: Mesh, settings:
     row = started(mesh)
     assert mesh.finish(row, seconds=1000) == RolloutState.PAUSED
     assert "its sidecar is 1.0" in row.note
+
+
+def test_who_is_replaced_as_a_whole_meanwhile_is_waited_for_by_nobody(
+    mesh: Mesh, settings: Settings
+) -> None:
+    settings.MESH_SIDECAR_ACTUATOR = "demo"
+    row = started(mesh)
+    mesh.each_second = actuate
+    mesh.until_wave(row, 3)
+    gone = row.waves.get(number=3).targets.values_list("instance", flat=True)[0]
+    Instance.objects.filter(instance_id=gone).update(
+        state=InstanceState.GONE, sidecar_version="1.0"
+    )
+    mesh.names.remove(gone)
+    mesh.each_second = actuate_open
+    assert mesh.finish(row) == RolloutState.COMPLETED, row.note
+
+
+def actuate_open(mesh: Mesh) -> None:
+    """The same; nobody can replace a sidecar that is gone."""
+    for wave in Rollout.objects.get().waves.filter(state="applying"):
+        names = wave.targets.values_list("instance", flat=True)
+        Instance.objects.open().filter(instance_id__in=names).update(sidecar_version="2.0")
