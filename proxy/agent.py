@@ -73,8 +73,9 @@ class Agent:
         self._sleep = sleep
         self._backoff = Backoff(self._random)
         self.node = node_of(settings)
+        self._holder = holder or Holder()
         self._membership = Membership(
-            settings.enrol, settings.join_token_file, self.node, holder or Holder()
+            settings.enrol, settings.join_token_file, self.node, self._holder
         )
         self._store = SnapshotStore(settings.state_dir)
         self._spool = EventSpool(settings.state_dir)
@@ -198,7 +199,7 @@ class Agent:
         loop = asyncio.get_running_loop()
         async with connect(
             self._url,
-            ssl=identity.client_context(),
+            ssl=identity.client_context(self._holder.roots),
             subprotocols=[Subprotocol(CHANNEL)],
             compression=None,
             proxy=None,

@@ -167,8 +167,11 @@ class Identity:
         share = RENEW_AT + random.uniform(-RENEW_SPREAD, RENEW_SPREAD)
         return self.begins_at + share * (self.ends_at - self.begins_at)
 
-    def client_context(self) -> ssl.SSLContext:
-        """TLS 1.3 towards a peer of the mesh, own certificate shown, the peer's demanded.
+    def client_context(self, more: Iterable[str] = ()) -> ssl.SSLContext:
+        """TLS 1.3 towards the console: own certificate shown, the console's demanded.
+
+        It is believed under the roots that came with the certificate, and under `more` (PEM): while
+        roots are rotated, the console may be of the next one before this certificate is.
 
         Names of hosts mean nothing here: check the peer's URI after the handshake.
         """
@@ -176,7 +179,7 @@ class Identity:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.check_hostname = False
         context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(cadata=_pem(self._roots))
+        context.load_verify_locations(cadata="".join(dict.fromkeys([*self.roots, *more])))
         self.prove_in(context)
         return context
 

@@ -9,10 +9,12 @@ call is answered with a refusal, request by request.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from proxy import errors
 from proxy.contract.snapshot import Inbound, Snapshot, TlsMode
+from proxy.encryption.holder import Holder, NoIdentity
 from proxy.encryption.peers import Peers, WrongPeer
 from proxy.encryption.refusals import Refusals, why_failed
 from proxy.inbound.standing import bare_of, standing
@@ -21,15 +23,14 @@ if TYPE_CHECKING:
     import ssl
 
     from proxy.encryption.contexts import Session
-    from proxy.encryption.holder import Holder
     from proxy.encryption.peers import Peer
     from proxy.errors import Refusal
     from proxy.facing import CallerConnection
     from proxy.inbound.standing import Objection
     from proxy.listener import Listener
 
-HANDSHAKE = 0x16
-"""The first byte of TLS, and of nothing else that is served."""
+LEAVE_SECONDS = 600.0
+"""How long connections in plaintext may take to leave once the mode is strict."""
 SOURCES_LIMIT = 32
 """Addresses of callers in plaintext that are remembered."""
 TRUSTED_LIMIT = 1024
@@ -43,6 +44,7 @@ class Gate:
         self._instance = instance
         self.holder = holder
         self.mode: TlsMode = "plaintext"
+        self._mode_since = monotonic()
         self.inbound = Inbound(name=app)
         self.peers = Peers()
         self.refusals = Refusals()
@@ -69,6 +71,8 @@ class Gate:
             return
         mode_changed = mode != self.mode
         self.inbound, self.mode = inbound, mode
+        if mode_changed:
+            self._mode_since = monotonic()
         self._judge_again()
         if mode_changed:
             for changed in self._watchers:
@@ -100,11 +104,14 @@ class Gate:
 
     def context(self, listener: Listener, source: str) -> ssl.SSLContext | None:
         """How to shake hands with who wants TLS; None refuses, which is said."""
-        if self.holder.identity is None:
+        try:
+            return self.holder.server_context(listener.speaks)
+        except NoIdentity:
             why = "it wants TLS, and this sidecar has no certificate yet"
-            self.refusals.refuse("no_identity", listener.name, source, why)
-            return None
-        return self.holder.server_context(listener.speaks)
+        except (OSError, ValueError) as error:
+            why = f"it wants TLS, and the certificate here cannot be used: {error}"
+        self.refusals.refuse("no_identity", listener.name, source, why)
+        return None
 
     def failed(self, listener: Listener, source: str, error: OSError) -> None:
         """A handshake did not succeed."""
@@ -151,13 +158,19 @@ class Gate:
             source = bare.source_of(caller)
             caller.turn_to(self._objecting(bare, source, caller.peer, leaves=leaves))
         elif leaves:
-            caller.turn_to(standing(bare, leaves=True, objection=None, denies=False))
+            caller.turn_to(standing(bare, leaves=True, objection=self._overdue, denies=False))
         else:
             caller.turn_to(bare)
         if leaves:
             bare.leaving.add(caller)
         else:
             bare.leaving.discard(caller)
+
+    def _overdue(self) -> Refusal | None:
+        """A connection in plaintext that does not leave is not served for ever in strict."""
+        stayed = monotonic() - self._mode_since
+        late = not self.takes_plaintext and stayed > LEAVE_SECONDS
+        return errors.plaintext_refused() if late else None
 
     def _fits(self, caller: CallerConnection) -> bool:
         """Would it be let in today?"""

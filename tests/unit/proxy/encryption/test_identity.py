@@ -41,6 +41,13 @@ def test_tls_comes_out_of_memory_and_leaves_no_descriptor() -> None:
     assert len(context.get_ca_certs()) == 1
 
 
+def test_the_console_is_believed_under_the_next_root_too() -> None:
+    request = KeyRequest("order-1")
+    identity = fulfilled(request, ROOT.cert(request.csr, URI))
+    context = identity.client_context((MeshRoot(2).pem, ROOT.pem))
+    assert len(context.get_ca_certs()) == 2
+
+
 @pytest.mark.parametrize(
     "uri",
     [

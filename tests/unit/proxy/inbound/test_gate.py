@@ -185,6 +185,15 @@ def test_who_no_longer_fits_is_told_to_end_and_served_until_then() -> None:
     assert not door.leaving
 
 
+def test_who_does_not_leave_is_refused_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = gate("permissive")
+    plain = join(listener_of(made), None)
+    made.follow(snapshot("strict"))
+    monkeypatch.setattr("proxy.inbound.gate.LEAVE_SECONDS", -1.0)
+    with pytest.raises(Refusal, match="Plaintext is not taken here"):
+        cast("Routing", plain.listener.routing).choose(None, b"")
+
+
 def test_the_sources_of_plaintext_are_the_latest() -> None:
     made = gate("permissive")
     door = listener_of(made)
