@@ -15,10 +15,6 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from time import time
 
-from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
-from websockets.typing import Subprotocol
-
 from proxy import __version__, aio
 from proxy.backoff import CEILING_SECONDS, Backoff
 from proxy.channel import Channel
@@ -39,6 +35,7 @@ from proxy.reporter import Reporter
 from proxy.settings import MeshSettings
 from proxy.spool import EventSpool
 from proxy.store import SnapshotStore
+from proxy.websocket import Subprotocol, WebSocketException, connect
 from proxy.windows import Windows
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from random import Random
 
 import msgspec
-from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
 from proxy import aio
 from proxy.contract import codec
@@ -22,6 +20,7 @@ from proxy.outbox import Outbox
 from proxy.pace import Pace
 from proxy.renewal import Renewal
 from proxy.reporter import Reporter
+from proxy.websocket import ClientConnection, ConnectionClosed, ConnectionClosedError
 
 logger = logging.getLogger(__name__)
 SEND_SECONDS = 10.0

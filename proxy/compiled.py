@@ -13,7 +13,6 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
@@ -26,7 +25,7 @@ CHOICE = "MESH_PROXY_ENGINE"
 SUFFIX = EXTENSION_SUFFIXES[0]
 
 
-class Compiled(MetaPathFinder):
+class Compiled:
     """Finds modules in a folder of `.compiled`."""
 
     def __init__(self, folder: Path) -> None:

@@ -15,9 +15,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
-from websockets.typing import Subprotocol
 
 from proxy.contract import codec
 from proxy.contract.identity import Node
@@ -33,6 +30,7 @@ from proxy.contract.session import (
 )
 from proxy.encryption.identity import Identity, InvalidCertificate, KeyRequest, utc_now
 from proxy.encryption.pinning import NotTheConsole, check_pinned, roots_of_header
+from proxy.websocket import ClientConnection, Subprotocol, WebSocketException, connect
 
 OPEN_SECONDS = 10.0
 ANSWER_SECONDS = 10.0
