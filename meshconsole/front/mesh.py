@@ -16,6 +16,7 @@ from meshconsole.healing.states import OPEN
 from meshconsole.inventory import selectors, sync
 from meshconsole.inventory.models import Application, Instance, Source, Unit
 from meshconsole.inventory.states import InstanceState
+from meshconsole.rollouts.pages import rollouts_of
 from meshconsole.steering.models import Route
 from meshconsole.telemetry import selectors as telemetry
 from meshconsole.telemetry.figures import Figures
@@ -55,6 +56,7 @@ def application(request: HttpRequest, name: str) -> HttpResponse:
         "interfaces": live(lambda: telemetry.interfaces(app=found.name, minutes=MINUTES)),
         "mini": mini_graph(MINUTES, app=found.name),
         "anomalies": _anomalies(subject_app=found.name),
+        "rollouts": rollouts_of(found.name),
     }
     return render(request, "front/application.html", context)
 

@@ -17,6 +17,7 @@ from meshconsole.encryption.models import Certificate
 from meshconsole.healing.models import Anomaly, AnomalyReport
 from meshconsole.healing.states import OPEN
 from meshconsole.inventory import selectors as inventory, sync
+from meshconsole.rollouts.pages import rollouts_now
 from meshconsole.steering.models import Route, RouteVersion
 from meshconsole.telemetry import selectors as telemetry
 from meshconsole.telemetry.figures import Point
@@ -53,6 +54,7 @@ def _facts() -> dict[str, Any]:
         "steering": _steering(now),
         "healing": _healing(now),
         "mini": mini_graph(MINUTES),
+        "rollouts": rollouts_now(),
         "busiest": (live(lambda: telemetry.applications(minutes=MINUTES)) or [])[:BUSIEST_ROWS],
         "anomalies": Anomaly.objects.order_by("-last_at", "-id")[:FEED_ROWS],
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
 from meshconsole.access.permissions import Action
 from meshconsole.rollouts.models import MESH, Rollout
 from meshconsole.rollouts.states import OWNING, TERMINAL, RolloutState
@@ -44,10 +46,10 @@ def _blocked(row: Rollout, name: str, username: str) -> str:
 
 
 def _confirm(row: Rollout) -> str:
-    """What has to be typed: mesh-wide changes and the rotation of the authority ask for it."""
+    """What has to be typed: the application's name for strict, the mesh's for all of the mesh."""
     if row.application != MESH:
         return row.application if row.spec.get("to") == "strict" else ""
-    return row.kind
+    return str(settings.MESH_TRUST_DOMAIN)
 
 
 def is_open(row: Rollout) -> bool:

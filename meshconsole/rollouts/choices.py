@@ -1,11 +1,13 @@
-"""What the form of the wizard offers, by kind: applications, modes, groups."""
+"""What the form of the wizard offers, by kind: applications, modes, groups, versions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from meshconsole.inventory.models import Application
+from django.db.models import Count
+
+from meshconsole.inventory.models import Application, Instance, Source
 from meshconsole.rollouts.kinds.registry import KINDS
 from meshconsole.rollouts.models import MESH
 from meshconsole.rollouts.pages import kind_word
@@ -13,6 +15,8 @@ from meshconsole.steering.selectors import route_for, target_of
 
 MESH_WIDE = frozenset({"tls_mode", "ca_rotation", "sidecar_version"})
 """Kinds that may concern no single application."""
+MESH_ONLY = frozenset({"ca_rotation"})
+"""Those of them that always concern all of the mesh."""
 TLS_MODES = (
     ("permissive", "Permissive", "Takes TLS and plaintext; callers are not offered TLS yet."),
     ("preferred", "Preferred", "Takes both; callers that can dial TLS do."),
@@ -28,9 +32,12 @@ def kinds_offered() -> list[tuple[str, str]]:
 
 def applications_offered(kind: str) -> list[tuple[str, str]]:
     """Name and word of what a rollout of this kind may concern."""
-    names = Application.objects.order_by("name").values_list("name", flat=True)
     mesh = [(MESH, "The whole mesh")] if kind in MESH_WIDE else []
-    return [*mesh, *((name, name) for name in names)]
+    if kind in MESH_ONLY:
+        return mesh
+    names = Application.objects.order_by("name").values_list("name", flat=True)
+    # A mesh-wide change is chosen on purpose, so an application comes first where there is one.
+    return [*((name, name) for name in names), *mesh]
 
 
 def fields_of(kind: str, application: str, form: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,6 +52,13 @@ def fields_of(kind: str, application: str, form: Mapping[str, Any]) -> dict[str,
                 {"value": value, "word": word, "text": text, "is_picked": value == picked}
                 for value, word, text in TLS_MODES
             ],
+        }
+    if kind == "sidecar_version":
+        return {
+            "fields": "rollouts/_fields_version.html",
+            "version": form.get("version", ""),
+            "versions": _versions(application),
+            "is_by_operator": form.get("by") == "operator",
         }
     return {"fields": ""}
 
@@ -63,3 +77,12 @@ def _weights(application: str, form: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for group in sorted(now)
     ]
+
+
+def _versions(application: str) -> list[dict[str, Any]]:
+    """Versions that sidecars run now, with how many run each."""
+    rows = Instance.objects.open().filter(source=Source.SIDECAR)
+    if application:
+        rows = rows.filter(application__name=application)
+    counted = rows.values("sidecar_version").annotate(count=Count("pk")).order_by("-count")
+    return [{"name": row["sidecar_version"] or "unknown", "count": row["count"]} for row in counted]

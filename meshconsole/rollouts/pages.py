@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Q
 from django.urls import reverse
 
 from meshconsole.access.permissions import AllowedAction, allowed_actions, can
 from meshconsole.rollouts.actions import rollout_actions
 from meshconsole.rollouts.charts import title_of as metric_title, told
-from meshconsole.rollouts.models import Decision, Rollout
-from meshconsole.rollouts.selectors import GateShown, RolloutShown, WaveShown
-from meshconsole.rollouts.states import RolloutEvent, RolloutState, WaveState
+from meshconsole.rollouts.models import MESH, Decision, Rollout
+from meshconsole.rollouts.selectors import GateShown, RolloutShown, WaveShown, rollout_list
+from meshconsole.rollouts.states import OWNING, RolloutEvent, RolloutState, WaveState
 
 KIND_WORDS = {
     "tls_mode": "Link encryption",
@@ -27,6 +28,8 @@ KIND_WORDS = {
 }
 BYPASSABLE = frozenset({"rollout_start", "rollout_promote"})
 """An admin may take these past approval and freezes."""
+LINES = 5
+"""Of a short list."""
 _TURNED = frozenset({RolloutState.ROLLING_BACK, RolloutState.ROLLED_BACK, RolloutState.STUCK})
 
 
@@ -220,3 +223,26 @@ def buttons_of(row: Rollout, user: User | AnonymousUser) -> list[Button]:
         )
         for name, (label, look, question, text) in _WORDS.items()
     ]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One rollout in a short list of another page."""
+
+    row: Rollout
+    title: str
+
+
+def rollouts_now() -> list[Line]:
+    """What is being changed just now, newest first."""
+    return _lines(rollout_list({"state": "open"})[:LINES])
+
+
+def rollouts_of(application: str) -> list[Line]:
+    """The latest rollouts of an application, and those of the whole mesh that are under way."""
+    mine = Q(application=application) | Q(application=MESH, state__in=OWNING)
+    return _lines(rollout_list({}).filter(mine)[:LINES])
+
+
+def _lines(rows: Iterable[Rollout]) -> list[Line]:
+    return [Line(row, title_of(row.kind, row.application, row.spec)) for row in rows]

@@ -82,21 +82,20 @@ def blockers_linked(preview: Preview) -> list[dict[str, str]]:
         Instance.objects.filter(instance_id__in=words).values_list("instance_id", flat=True)
     )
     apps = set(Application.objects.filter(name__in=words).values_list("name", flat=True))
-    return [
-        {"sentence": told} | _link(told, preview.application, instances, apps)
-        for told in preview.blockers
-    ]
+    return [{"sentence": told} | _link(told, preview, instances, apps) for told in preview.blockers]
 
 
-def _link(told: str, application: str, instances: set[str], apps: set[str]) -> dict[str, str]:
-    words = _words(told)
+def _link(told: str, preview: Preview, instances: set[str], apps: set[str]) -> dict[str, str]:
+    words, application = _words(told), preview.application
     instance = next((word for word in words if word in instances), "")
-    if "plaintext" in words and not instance and application:
-        query = urlencode({"q": f"app:{application} tls:no", "minutes": "15"})
-        return {"href": f"{reverse('telemetry:topology')}?{query}", "next": "See the edges"}
     if instance:
         return {"href": reverse("front:instance", args=[instance]), "next": instance}
+    if "plaintext" in words and application:
+        query = urlencode({"q": f"app:{application} tls:no", "minutes": "15"})
+        return {"href": f"{reverse('telemetry:topology')}?{query}", "next": "See the edges"}
     app = next((word for word in words if word in apps), application)
+    if preview.kind == "route_table":
+        return {"href": reverse("steering:route", args=[app]), "next": f"Route of {app}"}
     if not app:
         return {"href": reverse("discovery:sidecars"), "next": "Sidecars"}
     return {"href": reverse("front:application", args=[app]), "next": app}

@@ -171,9 +171,15 @@ def _tls_mode(form: QueryDict) -> dict[str, Any]:
     return {"to": _word(form, "to")}
 
 
+def _sidecar_version(form: QueryDict) -> dict[str, Any]:
+    spec: dict[str, Any] = {"version": _word(form, "version")}
+    return spec | ({"by": "operator"} if _word(form, "by") == "operator" else {})
+
+
 _READERS: Mapping[str, Callable[[QueryDict], dict[str, Any]]] = {
     "route_table": _route_table,
     "tls_mode": _tls_mode,
+    "sidecar_version": _sidecar_version,
 }
 
 

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from meshconsole.access.permissions import allowed_actions, can, page_verb, require
 from meshconsole.core.errors import Conflict, Invalid, MeshError
-from meshconsole.core.pages import search_of
 from meshconsole.rollouts import services
 from meshconsole.rollouts.actions import rollout_actions
 from meshconsole.rollouts.choices import applications_offered, fields_of, kinds_offered
@@ -124,7 +123,7 @@ def _form(request: HttpRequest, given: Any) -> dict[str, Any]:
     if kind not in KINDS:
         kind = next(iter(KINDS))
     applications = applications_offered(kind)
-    application = search_of(request, "application") or given.get("application", "")
+    application = given.get("application")
     if application not in dict(applications):
         application = applications[0][0] if applications else ""
     return {

@@ -66,6 +66,12 @@ def test_the_form_is_that_of_the_kind_and_application_of_the_address(browser_of:
     assert 'name="weight:Group_2"' in route
     assert "The whole mesh" not in route
     assert viewer.get("/rollouts/new/?kind=nonsense&application=nobody").status_code == 200
+    rotation = text_of(viewer.get("/rollouts/new/?kind=ca_rotation"))
+    assert '<option value="" selected>The whole mesh' in rotation
+    assert '<option value="order"' not in rotation
+    version = text_of(viewer.get("/rollouts/new/?kind=sidecar_version&application=order"))
+    assert 'name="version"' in version
+    assert "4 run unknown." in version
 
 
 def test_without_an_application_the_wizard_says_what_comes_first(browser_of: Browser) -> None:
@@ -90,6 +96,16 @@ def test_a_preview_shows_waves_gates_and_both_twins_to_everybody(browser_of: Bro
     assert "kind: tls_mode" in text
     assert "This needs the role operator; yours is viewer." in text
     assert not Rollout.objects.exists()
+
+
+def test_sidecars_are_replaced_by_hand_where_nothing_else_does_it(browser_of: Browser) -> None:
+    given = {"kind": "sidecar_version", "application": "order", "version": "9.1", "by": "actuator"}
+    operator = browser_of("operator")
+    blocked = text_of(operator.post("/rollouts/new/preview/", given))
+    assert "In the way: Nothing replaces sidecars here" in re.sub("</?strong>", "", blocked)
+    free = text_of(operator.post("/rollouts/new/preview/", given | {"by": "operator"}))
+    assert "In the way" not in free
+    assert "Sidecar version of order to 9.1" in free
 
 
 def test_what_is_in_the_way_has_a_link_to_where_it_can_be_seen(browser_of: Browser) -> None:
@@ -161,8 +177,8 @@ def test_a_change_that_every_caller_feels_asks_for_its_name(browser_of: Browser)
     assert wanted is not None
     form = carried(seen)
     refused = operator.post("/rollouts/new/start/", form | {"confirm": "yes"})
-    assert refused.status_code == 422
-    assert f"Type {wanted[1]} to confirm" in text_of(refused)
+    assert (refused.status_code, wanted[1]) == (422, "mesh.local")
+    assert "Type mesh.local to confirm" in text_of(refused)
     assert not Rollout.objects.exists()
     assert operator.post("/rollouts/new/start/", form | {"confirm": wanted[1]}).status_code == 302
 

@@ -249,3 +249,34 @@ def test_the_moving_part_is_a_fragment_that_asks_again(browser_of: Browser) -> N
     assert 'data-live="rollouts"' in text
     assert 'data-every="1"' in text
     assert f'hx-get="/rollouts/{row.pk}/live/?wave=1"' in text
+
+
+def test_the_overview_says_what_is_being_changed_now(browser_of: Browser) -> None:
+    viewer = browser_of("viewer")
+    assert "Nothing is being rolled out." in text_of(viewer.get("/"))
+    a_rollout()
+    assert "Nothing is being rolled out." in text_of(viewer.get("/overview/live/"))
+    row = Rollout.objects.get()
+    services.rollout_start(pk=row.pk, actor="ann", now=timezone.now())
+    text = text_of(viewer.get("/overview/live/"))
+    assert "Being changed now" in text
+    assert f'href="/rollouts/{row.pk}/"' in text
+    assert "0 of 5 waves" in text
+
+
+def test_an_application_names_its_rollouts_and_those_of_the_whole_mesh(browser_of: Browser) -> None:
+    viewer = browser_of("viewer")
+    an_instance("stock-1", application="stock")
+    assert "Nothing of it was rolled out yet." in text_of(viewer.get("/applications/order/"))
+    mine = a_rollout()
+    now = timezone.now()
+    whole = services.rollout_create(
+        kind="tls_mode", application="", spec={"to": "permissive"}, actor="ann", now=now
+    )
+    services.rollout_plan(pk=whole.pk, actor="ann", now=now)
+    services.rollout_start(pk=whole.pk, actor="ann", now=now)
+    order, stock = (text_of(viewer.get(f"/applications/{app}/")) for app in ("order", "stock"))
+    assert f'href="/rollouts/{mine.pk}/"' in order
+    assert f'href="/rollouts/{mine.pk}/"' not in stock
+    assert f'href="/rollouts/{whole.pk}/"' in order
+    assert f'href="/rollouts/{whole.pk}/"' in stock
