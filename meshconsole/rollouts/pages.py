@@ -97,7 +97,7 @@ class Cut:
 
 
 def cut_of(waves: Sequence[WaveShown]) -> Cut | None:
-    """The headline of the ledger; None while no wave's ledger is known.
+    """The headline of the ledger; None while none is known, or nothing was counted.
 
     A later stage reaches the same instances again; the first wave of an instance has seen most.
     """
@@ -106,13 +106,25 @@ def cut_of(waves: Sequence[WaveShown]) -> Cut | None:
     is_known = False
     for wave in waves:
         names = {target.instance for target in wave.targets}
-        if wave.ledger is None or not names - known:
+        if wave.ledger is None or not wave.ledger.started or not names - known:
             continue
         is_known = True
         known |= names
         cut += wave.ledger.cut
         started += wave.ledger.started
     return Cut(cut, started) if is_known else None
+
+
+def have_count(shown: RolloutShown) -> int:
+    """Instances that have it in force just now; what was undone does not count."""
+    return len(
+        {
+            target.instance
+            for wave in shown.waves
+            for target in wave.targets
+            if target.state == "acked"
+        }
+    )
 
 
 def wave_picked(shown: RolloutShown, wanted: str, trip: Trip | None) -> WaveShown | None:

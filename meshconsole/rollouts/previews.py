@@ -7,7 +7,6 @@ from collections import Counter
 from typing import Any
 
 from django.urls import reverse
-from django.utils.http import urlencode
 
 from meshconsole.inventory.models import Application, Instance
 from meshconsole.rollouts.charts import title_of
@@ -37,6 +36,12 @@ _BOUNDS = {
     "memory": f"at most {100 * MEMORY_SHARE:.0f}% more",
     "cpu": f"at most {100 * CPU_SHARE:.0f}% more",
 }
+_PLACES = {
+    "tls_mode": ("encryption:application", "See who and what"),
+    "route_table": ("steering:route", "Route of {}"),
+}
+_WITHOUT = {"tls_mode": "encryption:mesh", "ca_rotation": "encryption:certificates"}
+"""Where to look when no application is named."""
 _WORDS = re.compile(r"[A-Za-z0-9_.\-]+")
 
 
@@ -76,7 +81,7 @@ def gates_told(preview: Preview) -> list[dict[str, Any]]:
 
 
 def blockers_linked(preview: Preview) -> list[dict[str, str]]:
-    """Each sentence with where to look at it: the edges, the instance or the application."""
+    """Each sentence with where to look at it: the instance, its callers or the application."""
     words = {word for told in preview.blockers for word in _words(told)}
     instances = set(
         Instance.objects.filter(instance_id__in=words).values_list("instance_id", flat=True)
@@ -90,15 +95,13 @@ def _link(told: str, preview: Preview, instances: set[str], apps: set[str]) -> d
     instance = next((word for word in words if word in instances), "")
     if instance:
         return {"href": reverse("front:instance", args=[instance]), "next": instance}
-    if "plaintext" in words and application:
-        query = urlencode({"q": f"app:{application} tls:no", "minutes": "15"})
-        return {"href": f"{reverse('telemetry:topology')}?{query}", "next": "See the edges"}
-    app = next((word for word in words if word in apps), application)
-    if preview.kind == "route_table":
-        return {"href": reverse("steering:route", args=[app]), "next": f"Route of {app}"}
+    # A sentence names the caller before the application that it calls.
+    named = [word for word in words if word in apps]
+    app = application or (named[-1] if named else "")
+    href, word = _PLACES.get(preview.kind, ("front:application", "See {}"))
     if not app:
-        return {"href": reverse("discovery:sidecars"), "next": "Sidecars"}
-    return {"href": reverse("front:application", args=[app]), "next": app}
+        return {"href": reverse(_WITHOUT.get(preview.kind, "discovery:sidecars")), "next": "See it"}
+    return {"href": reverse(href, args=[app]), "next": word.format(app)}
 
 
 def _words(told: str) -> list[str]:

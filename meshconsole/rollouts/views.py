@@ -115,6 +115,7 @@ def _shown(request: HttpRequest, pk: int) -> dict[str, Any]:
         "is_over": shown.state in TERMINAL,
         "buttons": pages.buttons_of(row, request.user),
         "trip": trip,
+        "have_count": pages.have_count(shown),
         "cut": pages.cut_of(shown.waves),
         "wave": wave,
         "is_picked": request.GET.get("wave", ""),

@@ -37,6 +37,8 @@ PAGES = {
     "route": "/routes/order/",
     "encryption": "/encryption/",
     "certificates": "/encryption/certificates/",
+    "rollouts": "/rollouts/",
+    "rollout-new": "/rollouts/new/?kind=tls_mode&application=order",
     "sidecars": "/sidecars/",
     "feed": "/feed/",
     "audit": "/audit/",

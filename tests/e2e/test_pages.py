@@ -8,24 +8,17 @@ import re
 import signal
 import urllib.parse
 from functools import partial
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Response, StorageState, expect
 
 from meshconsole.demo.launch import Launched
 from meshconsole.drill.stage import Stage
+from tests.e2e.axe import faults
 from tests.e2e.shots import DRAWN, LOOKS, PAGES, Look, sign_in
 from tests.harness.demo import in_step, process_of, restarted
 
 FIRST_LOAD_BYTES = 80_000
-AXE = Path(__file__).parents[1] / "vendor" / "axe-core-4.14.1" / "axe.min.js"
-JUDGED = """
-axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}).then((run) =>
-  run.violations
-    .filter((each) => ["serious", "critical"].includes(each.impact))
-    .map((each) => `${each.id}: ${each.nodes.map((node) => node.target.join(" ")).join(", ")}`))
-"""
 VICTIM = "stock-2"
 WINDOW_MS = 40_000
 """A demo that has just begun has no complete window of traffic yet."""
@@ -108,10 +101,9 @@ def test_no_page_shuts_anybody_out(
         page.goto(address(demo, path))
         if name in DRAWN:
             page.wait_for_selector(DRAWN[name])
-        page.evaluate(AXE.read_text())
-        found[name] = page.evaluate(JUDGED)
+        found[name] = faults(page)
     context.close()
-    assert {name: faults for name, faults in found.items() if faults} == {}
+    assert {name: told for name, told in found.items() if told} == {}
 
 
 def test_the_graph_is_drawn_and_its_table_says_the_same(page: Page, demo: Launched) -> None:
