@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
+
 from meshconsole.inventory.models import Instance
+from meshconsole.rollouts.evidence import Baseline, minute_moved, told_read
 from meshconsole.rollouts.kinds.protocol import Seen, Spec, Work, Written
 from meshconsole.rollouts.models import Rollout, Target, Wave
 from meshconsole.rollouts.states import WaveState
+from meshconsole.telemetry.links import Told
 
 LOOK_SECONDS = 1.0
 """How soon the engine looks again at what it waits for."""
@@ -16,14 +20,31 @@ _NAMED_LIMIT = 3
 
 
 def work_on(rollout: Rollout, wave: Wave, now: datetime) -> Work:
-    """A wave with its targets, as they are in their rows."""
-    return Work(rollout=rollout, wave=wave, targets=list(wave.targets.order_by("pk")), now=now)
+    """A wave with its targets, and what sidecars say, for one step."""
+    return _work(rollout, wave, now, told_read())
 
 
 def written_works(rollout: Rollout, now: datetime) -> list[Work]:
     """Waves for which something was written, the latest first: what a rollback has to undo."""
     waves = rollout.waves.exclude(state=WaveState.PLANNED).order_by("-number")
-    return [work_on(rollout, wave, now) for wave in waves]
+    told = told_read()
+    return [_work(rollout, wave, now, told) for wave in waves]
+
+
+def _work(rollout: Rollout, wave: Wave, now: datetime, told: Sequence[Told] | None) -> Work:
+    targets = list(wave.targets.order_by("pk"))
+    return Work(rollout=rollout, wave=wave, targets=targets, now=now, told=told)
+
+
+def baseline_of(work: Work) -> Baseline:
+    """What the wave is held against; the minute of handshakes in it is moved on when it is due."""
+    baseline = msgspec.convert(work.wave.baseline, Baseline)
+    moved = minute_moved(work, baseline)
+    if moved is None:
+        return baseline
+    # Alone, and not with the step: whoever loses the turn has only moved the minute on.
+    Wave.objects.filter(pk=work.wave.pk).update(baseline=msgspec.to_builtins(moved))
+    return moved
 
 
 def waits_of(rollout: Rollout) -> Spec:
@@ -93,7 +114,7 @@ def missing_of(seen: Seen, names: Iterable[str]) -> str:
     return "; ".join(told) + (f"; and {more} more" if more > 0 else "")
 
 
-def look_at(now: datetime, scale: float = 1.0) -> datetime:
+def look_at(now: datetime) -> datetime:
     """When to look again at what is waited for."""
     return now + timedelta(seconds=LOOK_SECONDS)
 

@@ -18,7 +18,7 @@ from meshconsole.rollouts.kinds.protocol import ENGINE, Halted, Kind
 from meshconsole.rollouts.kinds.registry import kind_of
 from meshconsole.rollouts.models import Rollout
 from meshconsole.rollouts.progressing import begin, progress
-from meshconsole.rollouts.record import Lost, current_wave, held, look_again, pause
+from meshconsole.rollouts.record import Lost, current_wave, held, look_again, pause, stick
 from meshconsole.rollouts.reverting import revert
 from meshconsole.rollouts.soaking import soak
 from meshconsole.rollouts.states import MOVING, RolloutState
@@ -26,6 +26,8 @@ from meshconsole.rollouts.states import MOVING, RolloutState
 CLAIM = timedelta(seconds=15)
 """After a killed worker, another one takes over so much later."""
 AGAIN = timedelta(seconds=10)
+GIVEN_UP = timedelta(minutes=15)
+"""A rollback that cannot even be tried for so long is a person's matter."""
 
 _STEPS: dict[str, Callable[[Rollout, Kind, datetime], None]] = {
     RolloutState.APPROVED: begin,
@@ -67,6 +69,8 @@ def _halted(rollout: Rollout, why: str, now: datetime) -> bool:
         with held(rollout) as row:
             if row.state in (RolloutState.PROGRESSING, RolloutState.SOAKING):
                 pause(row, current_wave(row), actor=ENGINE, why=why, now=now)
+            elif row.reverting_at is not None and now - row.reverting_at > GIVEN_UP:
+                stick(row, actor=ENGINE, why=why, now=now)
             else:
                 look_again(row, now + AGAIN, why)
     except Lost:

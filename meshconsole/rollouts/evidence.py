@@ -6,7 +6,7 @@ Every reading is bounded, and what cannot be read is told as not known, never as
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -14,11 +14,12 @@ import msgspec
 from meshconsole.core.errors import Degraded
 from meshconsole.healing.models import Anomaly
 from meshconsole.rollouts.facts import Facts, Side, Traffic
-from meshconsole.rollouts.kinds.protocol import Seen
+from meshconsole.rollouts.kinds.protocol import Seen, Work
 from meshconsole.rollouts.ledgers import Counts, came_since, counts_of, handshakes_since
 from meshconsole.telemetry import links
 from meshconsole.telemetry.links import Told
 from meshconsole.telemetry.spans import instances_between
+from meshconsole.telemetry.store import BUCKET_SECONDS
 from meshconsole.telemetry.tally import total_of
 
 PAST_SECONDS = (60.0, 600.0)
@@ -41,22 +42,19 @@ class Baseline(msgspec.Struct, kw_only=True, omit_defaults=True):
     next: Counts = {}
 
 
-def baseline_read(
-    *, cohort: Collection[str], control: Collection[str], soak_seconds: float, now: datetime
-) -> Baseline:
+def baseline_read(work: Work, control: Collection[str]) -> Baseline:
     """What the wave will be held against."""
-    at = now.timestamp()
+    at = work.now.timestamp()
     least, most = PAST_SECONDS
-    begin = at - max(least, min(soak_seconds, most)) - 10
+    begin = at - max(least, min(work.wave.soak_seconds, most)) - BUCKET_SECONDS
     baseline = Baseline(at=at, minute_at=at, next_at=at)
     try:
-        baseline.cohort = _side(cohort, begin, at, at)
+        baseline.cohort = _side(work.names, begin, at, at)
         baseline.control = _side(control, begin, at, at) if control else None
     except Degraded:
         pass
-    told = told_read()
-    if told is not None:
-        counts = counts_of(told, set(cohort))
+    if work.told is not None:
+        counts = counts_of(work.told, work.names)
         baseline.links = baseline.minute = baseline.next = counts
     return baseline
 
@@ -70,51 +68,36 @@ def told_read() -> list[Told] | None:
 
 
 def facts_read(
-    baseline: Baseline,
-    *,
-    cohort: Sequence[str],
-    control: Sequence[str],
-    begun_at: datetime,
-    soaking_at: datetime,
-    seen: Seen,
-    min_requests: int,
-    now: datetime,
+    work: Work, baseline: Baseline, control: Collection[str], seen: Seen, least: int
 ) -> Facts:
-    """Everything that the gates may ask, as it is now."""
-    told = told_read()
-    return _with_ledgers(
-        Facts(
-            min_requests=min_requests,
-            traffic=_traffic(baseline, cohort, control, soaking_at, now),
-            acked=seen.acked,
-            expected=seen.expected,
-            missing=tuple(sorted(seen.missing)),
-            ejections=_ejections(cohort, begun_at),
-            control_ejections=_ejections(control, begun_at),
-        ),
-        baseline,
-        set(cohort),
-        told,
+    """Everything that the gates may ask, as it is now; `least` requests make a verdict."""
+    begun = work.wave.begun_at or work.now
+    facts = Facts(
+        min_requests=least,
+        traffic=_traffic(work, baseline, control),
+        acked=seen.acked,
+        expected=seen.expected,
+        missing=tuple(sorted(seen.missing)),
+        ejections=_ejections(work.names, begun),
+        control_ejections=_ejections(control, begun),
     )
+    return _with_ledgers(facts, work, baseline)
 
 
-def hard_facts_read(baseline: Baseline, *, cohort: Collection[str], min_requests: int) -> Facts:
+def hard_facts_read(work: Work, baseline: Baseline) -> Facts:
     """Only what ends a rollout at once: cheap enough for every look."""
-    return _with_ledgers(Facts(min_requests=min_requests), baseline, set(cohort), told_read())
+    return _with_ledgers(Facts(), work, baseline)
 
 
-def minute_moved(baseline: Baseline, cohort: Collection[str], now: datetime) -> Baseline | None:
+def minute_moved(work: Work, baseline: Baseline) -> Baseline | None:
     """The baseline with its minute moved on, when that is due: handshakes are judged over the
     last one or two minutes, so that a burst is never cut in two by a border. When nobody has looked
     for longer, a new minute begins: what failed in hours is not held against a minute."""
-    at = now.timestamp()
+    at = work.now.timestamp()
     unseen = at - baseline.next_at
-    if unseen < MINUTE_SECONDS:
+    if work.told is None or unseen < MINUTE_SECONDS:
         return None
-    told = told_read()
-    if told is None:
-        return None
-    counts = counts_of(told, set(cohort))
+    counts = counts_of(work.told, work.names)
     was_away = unseen >= 2 * MINUTE_SECONDS
     return msgspec.structs.replace(
         baseline,
@@ -125,10 +108,9 @@ def minute_moved(baseline: Baseline, cohort: Collection[str], now: datetime) -> 
     )
 
 
-def _with_ledgers(
-    facts: Facts, baseline: Baseline, cohort: set[str], told: Sequence[Told] | None
-) -> Facts:
+def _with_ledgers(facts: Facts, work: Work, baseline: Baseline) -> Facts:
     """The same facts with what the links' ledgers say, if those of the cohort speak at all."""
+    told, cohort = work.told, set(work.names)
     if told is None or baseline.links is None or not any(one.instance in cohort for one in told):
         return facts
     now = counts_of(told, cohort)
@@ -142,18 +124,12 @@ def _with_ledgers(
     )
 
 
-def _traffic(
-    baseline: Baseline,
-    cohort: Collection[str],
-    control: Collection[str],
-    soaking_at: datetime,
-    now: datetime,
-) -> Traffic | None:
-    if baseline.cohort is None:
+def _traffic(work: Work, baseline: Baseline, control: Collection[str]) -> Traffic | None:
+    if baseline.cohort is None or work.wave.soaking_at is None:
         return None
-    begin, at = soaking_at.timestamp(), now.timestamp()
+    begin, at = work.wave.soaking_at.timestamp(), work.now.timestamp()
     try:
-        cohort_now = _side(cohort, begin, at, at)
+        cohort_now = _side(work.names, begin, at, at)
         control_now = _side(control, begin, at, at) if control and baseline.control else None
     except Degraded:
         return None

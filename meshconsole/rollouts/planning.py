@@ -39,11 +39,7 @@ def rollout_of(kind: str, application: str, spec: Mapping[str, Any]) -> Rollout:
 
 def preview_of(rollout: Rollout, now: datetime) -> Preview:
     """Its plan as the mesh is now; changes nothing."""
-    kind = kind_of(rollout.kind)
-    draft = kind.plan(rollout)
-    blockers = kind.precheck(rollout, None, now)
-    if not draft.waves and not blockers:
-        blockers = ["There is nothing to change."]
+    draft = kind_of(rollout.kind).plan(rollout)
     seats = {seat.instance for wave in draft.waves for seat in wave.seats}
     return Preview(
         kind=rollout.kind,
@@ -65,9 +61,15 @@ def preview_of(rollout: Rollout, now: datetime) -> Preview:
         instance_count=len(seats),
         soak_seconds=sum(wave.soak_seconds + wave.hold_seconds for wave in draft.waves),
         min_requests=waits_of(rollout).min_requests,
-        blockers=blockers,
+        blockers=blockers_of(rollout, draft, now),
         approval=approval_of(rollout, draft),
     )
+
+
+def blockers_of(rollout: Rollout, draft: Draft, now: datetime) -> list[str]:
+    """Why it may not begin now, each as a sentence."""
+    found = kind_of(rollout.kind).precheck(rollout, None, now)
+    return found if found or draft.waves else ["There is nothing to change."]
 
 
 def approval_of(rollout: Rollout, draft: Draft) -> str:

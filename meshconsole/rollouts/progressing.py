@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
 
 from meshconsole.rollouts.cohort import (
+    baseline_of,
     gone_of,
     look_at,
     missing_of,
@@ -19,7 +21,6 @@ from meshconsole.rollouts.evidence import (
     Baseline,
     baseline_read,
     hard_facts_read,
-    minute_moved,
 )
 from meshconsole.rollouts.freezes import freeze_for
 from meshconsole.rollouts.gates import judge
@@ -87,15 +88,10 @@ def _next(rollout: Rollout, kind: Kind, wave: Wave, now: datetime) -> None:
         return
     work = work_on(rollout, wave, now)
     gone = {target.instance for target in gone_of(work.targets)}
-    work = Work(rollout, wave, [t for t in work.targets if t.instance not in gone], now)
-    baseline = baseline_read(
-        cohort=work.names,
-        control=kind.control(work),
-        soak_seconds=wave.soak_seconds,
-        now=now,
-    )
+    work = replace(work, targets=[t for t in work.targets if t.instance not in gone])
+    baseline = baseline_read(work, kind.control(work))
     with held(rollout) as row:
-        _begun(Work(row, wave, work.targets, now), kind, baseline, sorted(gone))
+        _begun(replace(work, rollout=row), kind, baseline, sorted(gone))
 
 
 def _begun(work: Work, kind: Kind, baseline: Baseline, gone: list[str]) -> None:
@@ -127,22 +123,15 @@ def _begun(work: Work, kind: Kind, baseline: Baseline, gone: list[str]) -> None:
 
 def _await(rollout: Rollout, kind: Kind, work: Work) -> None:
     """Write the next safe step where one is due, and see who has the goal in force."""
-    baseline = msgspec.convert(work.wave.baseline, Baseline)
-    moved = minute_moved(baseline, work.names, work.now)
-    baseline = moved or baseline
-    facts = hard_facts_read(
-        baseline, cohort=work.names, min_requests=waits_of(rollout).min_requests
-    )
+    facts = hard_facts_read(work, baseline_of(work))
     tripped = hard_trip(judge(facts, kind.gates(work.wave).metrics))
     seen = kind.observe(work)
     with held(rollout) as row:
-        if moved is not None:
-            keep(work.wave, moved)
         if tripped is not None:
             why = f"{tripped.metric}: {tripped.sentence}"
             turn_back(row, RolloutEvent.GATE_FAILED, actor=ENGINE, why=why, now=work.now)
             return
-        _taken_or_not(Work(row, work.wave, work.targets, work.now), kind, seen)
+        _taken_or_not(replace(work, rollout=row), kind, seen)
 
 
 def _taken_or_not(work: Work, kind: Kind, seen: Seen) -> None:
@@ -176,12 +165,6 @@ def _soak(row: Rollout, wave: Wave, now: datetime) -> None:
     wave.save(update_fields=["state", "soaking_at", "extended", "soak_until", "judge_at"])
     why = "Every sidecar has it in force."
     move(row, RolloutEvent.WAVE_TAKEN, actor=ENGINE, why=why, now=now, wave=wave, due_at=now)
-
-
-def keep(wave: Wave, baseline: Baseline) -> None:
-    """Keep what a wave is held against."""
-    wave.baseline = msgspec.to_builtins(baseline)
-    wave.save(update_fields=["baseline"])
 
 
 def round_of(scale: float) -> timedelta:

@@ -110,6 +110,11 @@ def turn_back(
     )  # fmt: skip
 
 
+def stick(rollout: Rollout, *, actor: str, why: str, now: datetime) -> None:
+    """What cannot be undone waits for a person."""
+    move(rollout, RolloutEvent.REVERT_FAILED, actor=actor, why=why, now=now, due_at=None)
+
+
 def current_wave(rollout: Rollout) -> Wave | None:
     """The wave that is worked on, or the next one to begin."""
     return rollout.waves.exclude(state=WaveState.PASSED).order_by("number").first()

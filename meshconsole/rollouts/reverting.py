@@ -6,6 +6,7 @@ else has changed meanwhile, makes the rollout stuck; a person looks, and may ask
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from meshconsole.core.errors import MeshError
@@ -18,7 +19,7 @@ from meshconsole.rollouts.cohort import (
 )
 from meshconsole.rollouts.kinds.protocol import ENGINE, Halted, Kind, Seen, Work, Written
 from meshconsole.rollouts.models import Rollout
-from meshconsole.rollouts.record import held, look_again, move, tell
+from meshconsole.rollouts.record import held, look_again, move, stick, tell
 from meshconsole.rollouts.states import RolloutEvent, WaveState
 
 
@@ -30,7 +31,7 @@ def revert(rollout: Rollout, kind: Kind, now: datetime) -> None:
         if not works:
             _undone(row, now, "Nothing had been written.")
             return
-        works = [Work(row, work.wave, work.targets, now) for work in works]
+        works = [replace(work, rollout=row) for work in works]
         row.waves.filter(pk__in=[work.wave.pk for work in works]).exclude(
             state=WaveState.REVERTED
         ).update(state=WaveState.REVERTING)
@@ -42,7 +43,7 @@ def _step(row: Rollout, kind: Kind, works: list[Work], seen: Seen) -> None:
     try:
         written = kind.revert(works)
     except (Halted, MeshError) as error:
-        _stuck(row, now, str(error))
+        stick(row, actor=ENGINE, why=str(error), now=now)
         return
     for work in works:
         note_written(work, _of_wave(work, written))
@@ -57,7 +58,8 @@ def _step(row: Rollout, kind: Kind, works: list[Work], seen: Seen) -> None:
     times = [row.reverting_at, written.waits_until, *(work.wave.written_at for work in works)]
     since = max(time for time in times if time is not None)
     if now - since > timedelta(seconds=kind.patience_seconds):
-        _stuck(row, now, f"Not undone within {kind.patience_seconds:.0f} s: {waiting}.")
+        why = f"Not undone within {kind.patience_seconds:.0f} s: {waiting}."
+        stick(row, actor=ENGINE, why=why, now=now)
     else:
         look_again(row, look_at(now), f"Rolling back; waits for {waiting}.")
 
@@ -74,7 +76,3 @@ def _of_wave(work: Work, written: Written) -> Written:
 
 def _undone(row: Rollout, now: datetime, why: str) -> None:
     move(row, RolloutEvent.REVERTED, actor=ENGINE, why=why, now=now, due_at=None, ended_at=now)
-
-
-def _stuck(row: Rollout, now: datetime, why: str) -> None:
-    move(row, RolloutEvent.REVERT_FAILED, actor=ENGINE, why=why, now=now, due_at=None)

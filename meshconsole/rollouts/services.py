@@ -30,6 +30,7 @@ from meshconsole.rollouts.kinds.registry import kind_of
 from meshconsole.rollouts.models import Rollout
 from meshconsole.rollouts.planning import (
     approval_of,
+    blockers_of,
     is_as_planned,
     rollout_of,
     waves_write,
@@ -119,11 +120,10 @@ def rollout_start(
     with _verb(pk, {_S.PREVIEWED}, "started", done=set(OWNING)) as row:
         if row.state in OWNING:
             return row
-        kind = kind_of(row.kind)
-        refuse_blocked(kind.precheck(row, None, now), row)
+        draft = kind_of(row.kind).plan(row)
+        refuse_blocked(blockers_of(row, draft, now), row)
         if not bypass:
             freeze_check(row.application, now)
-        draft = kind.plan(row)
         if not is_as_planned(row, draft):
             raise Conflict(
                 "The mesh has changed since the preview: look at the plan again, then start it.",

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-import msgspec
-
-from meshconsole.rollouts.cohort import note_seen, waits_of, work_on
-from meshconsole.rollouts.evidence import Baseline, facts_read, hard_facts_read, minute_moved
+from meshconsole.rollouts.cohort import baseline_of, note_seen, waits_of, work_on
+from meshconsole.rollouts.evidence import Baseline, facts_read, hard_facts_read
 from meshconsole.rollouts.facts import Finding
 from meshconsole.rollouts.gates import judge
 from meshconsole.rollouts.kinds.protocol import ENGINE, Kind, Seen, Work
 from meshconsole.rollouts.models import Evaluation, Rollout, Wave
-from meshconsole.rollouts.progressing import keep, round_of
+from meshconsole.rollouts.progressing import round_of
 from meshconsole.rollouts.record import (
     current_wave,
     held,
@@ -36,8 +35,7 @@ def soak(rollout: Rollout, kind: Kind, now: datetime) -> None:
     wave = current_wave(rollout)
     assert wave is not None and wave.soak_until and wave.judge_at  # noqa: S101, PT018
     work = work_on(rollout, wave, now)
-    baseline = msgspec.convert(wave.baseline, Baseline)
-    baseline = minute_moved(baseline, work.names, now) or baseline
+    baseline = baseline_of(work)
     if now < wave.judge_at:
         _glance(rollout, kind, work, baseline)
     else:
@@ -46,12 +44,10 @@ def soak(rollout: Rollout, kind: Kind, now: datetime) -> None:
 
 def _glance(rollout: Rollout, kind: Kind, work: Work, baseline: Baseline) -> None:
     """Between rounds: only what may not wait."""
-    least = waits_of(rollout).min_requests
-    facts = hard_facts_read(baseline, cohort=work.names, min_requests=least)
+    facts = hard_facts_read(work, baseline)
     findings = judge(facts, kind.gates(work.wave).metrics)
     tripped = hard_trip(findings)
     with held(rollout) as row:
-        keep(work.wave, baseline)
         if tripped is None:
             look_again(row, _next_look(work.wave, work.now))
             return
@@ -64,30 +60,20 @@ def _judge(rollout: Rollout, kind: Kind, work: Work, baseline: Baseline) -> None
     """A round: every gate, its verdict kept, and what it means for the wave."""
     wave, now = work.wave, work.now
     seen = kind.observe(work)
-    assert wave.begun_at and wave.soaking_at and wave.soak_until  # noqa: S101, PT018
-    facts = facts_read(
-        baseline,
-        cohort=work.names,
-        control=kind.control(work),
-        begun_at=wave.begun_at,
-        soaking_at=wave.soaking_at,
-        seen=seen,
-        min_requests=waits_of(rollout).min_requests,
-        now=now,
-    )
+    least = waits_of(rollout).min_requests
+    facts = facts_read(work, baseline, kind.control(work), seen, least)
     gates = kind.gates(wave)
     findings = judge(facts, gates.metrics, needed=gates.needed)
     failed = wave.evaluations.filter(round=wave.rounds, verdict="fail")
     verdict = verdict_of(
         findings,
         failed_before=set(failed.values_list("metric", flat=True)),
-        is_over=now >= wave.soak_until,
+        is_over=wave.soak_until is not None and now >= wave.soak_until,
         extended=wave.extended,
     )
     with held(rollout) as row:
-        keep(wave, baseline)
         _store(wave, findings, now)
-        _act(Work(row, wave, work.targets, now), seen, verdict)
+        _act(replace(work, rollout=row), seen, verdict)
 
 
 def _act(work: Work, seen: Seen, verdict: Verdict) -> None:

@@ -13,6 +13,7 @@ from meshconsole.core.errors import FieldFault, Invalid
 from meshconsole.rollouts.facts import MIN_REQUESTS
 from meshconsole.rollouts.models import Rollout, Target, Wave
 from meshconsole.rollouts.plan import Seat
+from meshconsole.telemetry.links import Told
 
 ENGINE = "rollouts"
 """Who writes intent when a wave does."""
@@ -59,6 +60,8 @@ class Work:
     wave: Wave
     targets: Sequence[Target]
     now: datetime
+    told: Sequence[Told] | None = None
+    """What sidecars say of their links, read once for the step; None while that is not known."""
 
     @property
     def names(self) -> list[str]:

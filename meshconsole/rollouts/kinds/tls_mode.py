@@ -15,7 +15,6 @@ from typing import Any
 
 import msgspec
 
-from meshconsole.core.errors import Degraded
 from meshconsole.encryption.blockers import LINK_CAPS
 from meshconsole.encryption.selectors import modes_of, strict_blockers
 from meshconsole.encryption.services import mode_default_set, modes_set
@@ -141,7 +140,7 @@ class TlsModes:
     def observe(self, work: Work) -> Seen:
         """Whose sidecar is in the wave's mode; who is gone is waited for by nobody."""
         mode = work.wave.goal["mode"]
-        return _seen_of_there(dict.fromkeys(work.names, mode))
+        return _seen_of_there(work, dict.fromkeys(work.names, mode))
 
     def revert(self, works: Sequence[Work]) -> Written:
         """Each instance one step nearer to what it was before the first wave that it was in."""
@@ -150,7 +149,7 @@ class TlsModes:
 
     def undone(self, works: Sequence[Work]) -> Seen:
         """Whose sidecar is as before; who is gone needs nothing."""
-        return _seen_of_there(_way_back(works))
+        return _seen_of_there(works[0], _way_back(works))
 
     def control(self, work: Work) -> list[str]:
         """Instances of later waves of the same stage."""
@@ -193,7 +192,7 @@ def _is_short(mode: TlsMode, stage: TlsMode, spec: TlsSpec) -> bool:
 def _drive(work: Work, targets: Sequence[Target], goals: Mapping[str, TlsMode]) -> Written:
     apps = {target.instance: target.application for target in targets}
     modes = _modes(set(apps.values()))
-    states = _states()
+    states = _states(work)
     steps = {}
     for name, goal in goals.items():
         if name not in modes:
@@ -239,20 +238,19 @@ def _way_back(works: Sequence[Work]) -> dict[str, TlsMode]:
     return goals
 
 
-def _seen_of_there(goals: Mapping[str, TlsMode]) -> Seen:
+def _seen_of_there(work: Work, goals: Mapping[str, TlsMode]) -> Seen:
     """The same of instances that are still there; those that are gone need nothing."""
     there = set(
         Instance.objects.open().filter(instance_id__in=goals).values_list("instance_id", flat=True)
     )
-    seen = _seen({name: mode for name, mode in goals.items() if name in there})
+    seen = _seen(work, {name: mode for name, mode in goals.items() if name in there})
     return replace(seen, in_force=seen.in_force | (goals.keys() - there))
 
 
-def _seen(goals: Mapping[str, TlsMode]) -> Seen:
-    try:
-        states = {name: told.state for name, told in links.latest(links.read()).items()}
-    except Degraded:
+def _seen(work: Work, goals: Mapping[str, TlsMode]) -> Seen:
+    if work.told is None:
         return Seen()
+    states = _states(work)
     done = {name for name, mode in goals.items() if is_in_force(mode, states.get(name))}
     return Seen(
         in_force=frozenset(done),
@@ -266,12 +264,9 @@ def _seen(goals: Mapping[str, TlsMode]) -> Seen:
     )
 
 
-def _states() -> dict[str, LinkState]:
-    """What sidecars say; while nobody can say anything, nobody is ready."""
-    try:
-        return {name: told.state for name, told in links.latest(links.read()).items()}
-    except Degraded:
-        return {}
+def _states(work: Work) -> dict[str, LinkState]:
+    """What sidecars say; while that is not known, nobody is ready."""
+    return {name: told.state for name, told in links.latest(work.told or ()).items()}
 
 
 def _applications(rollout: Rollout) -> list[str]:

@@ -6,13 +6,27 @@ from datetime import timedelta
 
 import pytest
 
-from meshconsole.rollouts.evidence import Baseline, baseline_read, hard_facts_read, minute_moved
+from meshconsole.rollouts.evidence import (
+    Baseline,
+    baseline_read,
+    hard_facts_read,
+    minute_moved,
+    told_read,
+)
 from meshconsole.rollouts.facts import Handshakes
+from meshconsole.rollouts.kinds.protocol import Work
+from meshconsole.rollouts.models import Rollout, Target, Wave
 from proxy.contract.reports import LinkCounts, LinkState
 from tests.harness.rollouts import Mesh
 
 pytestmark = pytest.mark.django_db
-COHORT = ["order-7"]
+
+
+def work(mesh: Mesh, *, later: timedelta = timedelta()) -> Work:
+    """The one instance that a wave has reached, as it is told of now."""
+    wave = Wave(soak_seconds=60)
+    targets = [Target(instance="order-7")]
+    return Work(Rollout(), wave, targets, mesh.now + later, told=told_read())
 
 
 def failed(mesh: Mesh, count: int) -> None:
@@ -25,11 +39,11 @@ def failed(mesh: Mesh, count: int) -> None:
 def begun(mesh: Mesh) -> Baseline:
     mesh.states = {name: LinkState() for name in mesh.names}
     failed(mesh, 0)
-    return baseline_read(cohort=COHORT, control=[], soak_seconds=60, now=mesh.now)
+    return baseline_read(work(mesh), [])
 
 
-def handshakes(baseline: Baseline) -> Handshakes:
-    found = hard_facts_read(baseline, cohort=COHORT, min_requests=1).handshakes
+def handshakes(mesh: Mesh, baseline: Baseline) -> Handshakes:
+    found = hard_facts_read(work(mesh), baseline).handshakes
     assert found is not None
     return found
 
@@ -37,16 +51,16 @@ def handshakes(baseline: Baseline) -> Handshakes:
 def test_a_burst_of_failed_handshakes_is_seen_across_the_border_of_a_minute(mesh: Mesh) -> None:
     baseline = begun(mesh)
     failed(mesh, 9)
-    moved = minute_moved(baseline, COHORT, mesh.now + timedelta(seconds=70))
+    moved = minute_moved(work(mesh, later=timedelta(seconds=70)), baseline)
     assert moved is not None
-    assert handshakes(moved).worst_failed == 9
+    assert handshakes(mesh, moved).worst_failed == 9
 
 
 def test_what_failed_while_nobody_looked_is_not_of_one_minute(mesh: Mesh) -> None:
     baseline = begun(mesh)
     failed(mesh, 9)
-    moved = minute_moved(baseline, COHORT, mesh.now + timedelta(hours=1))
+    moved = minute_moved(work(mesh, later=timedelta(hours=1)), baseline)
     assert moved is not None
-    assert handshakes(moved).worst_failed == 0
+    assert handshakes(mesh, moved).worst_failed == 0
     failed(mesh, 13)
-    assert handshakes(moved).worst_failed == 4
+    assert handshakes(mesh, moved).worst_failed == 4

@@ -70,6 +70,11 @@ def test_nine_instances_become_preferred_untouched(mesh: Mesh) -> None:
     assert modes() == {"preferred": 10}
 
 
+def test_what_is_in_force_already_is_not_begun(mesh: Mesh) -> None:
+    with pytest.raises(Conflict, match="nothing to change"):
+        started(mesh, "plaintext")
+
+
 def test_nobody_is_preferred_whose_sidecar_cannot_prove_itself(mesh: Mesh) -> None:
     def unready(mesh: Mesh) -> None:
         follow_modes(mesh)
