@@ -34,7 +34,7 @@ def entries(request: HttpRequest) -> HttpResponse:
 def application_entries(request: HttpRequest, name: str) -> HttpResponse:
     """What was done to one application and what carries its name."""
     rows = selectors.entries().filter(
-        Q(object__in=[f"application:{name}", f"route:{name}"])
+        Q(object__in=[f"{kind}:{name}" for kind in ("application", "route", "encryption")])
         | Q(object__startswith=f"group:{name}/")
     )
     context = _entries(request, rows) | {"name": name, "tab": "audit"}

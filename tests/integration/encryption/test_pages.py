@@ -86,6 +86,8 @@ def test_the_mesh_shows_modes_traffic_and_what_is_in_the_way(browser_of: Browser
     assert "1 preferred" in page
     assert "gateway sent 5 requests in plaintext to order" in page
     assert "/topology/?q=app:order%20tls:no" in page
+    assert "/rollouts/new/?kind=tls_mode&amp;application=order" in page
+    assert 'href="/encryption/?mode=strict"' in page
     found = text(browser_of("viewer"), MESH, mode="preferred")
     assert 'id="encryption-order"' in found
     assert 'id="encryption-gateway"' not in found
@@ -121,6 +123,12 @@ def test_modes_are_set_by_the_form_and_those_it_does_not_show_stay(browser_of: B
 
 
 @pytest.mark.usefixtures("order")
+def test_the_audit_of_an_application_has_its_encryption(browser_of: Browser) -> None:
+    mode_default_set("order", "preferred", actor="ann", reason="the plan of Monday")
+    assert "the plan of Monday" in text(browser_of("viewer"), "/applications/order/audit/")
+
+
+@pytest.mark.usefixtures("order")
 def test_a_form_that_came_too_late_is_told_who_was_first(browser_of: Browser) -> None:
     mode_default_set("order", "preferred", **BY)
     answer = post(browser_of("operator"), f"{ORDER}modes/", mode="permissive")
@@ -135,6 +143,7 @@ def test_strict_by_the_form_is_forced_by_an_admin_who_types_the_name(browser_of:
     refused = post(admin, f"{ORDER}modes/", mode="strict")
     assert refused.status_code == 422
     assert "Type order to confirm" in refused.content.decode()
+    assert f'hx-get="{ORDER}"' in refused.content.decode(), "it refreshes from where it is read"
     unsure = post(admin, f"{ORDER}modes/", mode="strict", force="on", confirm="odrer")
     assert unsure.status_code == 422
     forced = {"mode": "strict", "force": "on", "confirm": "order"}
@@ -197,6 +206,7 @@ def test_a_rotation_by_pages_offers_only_the_step_that_is_due(browser_of: Browse
     assert 'data-opens="sign-2"' not in text(browser_of("viewer"), CERTIFICATES)
     unsure = post(admin, "/encryption/authorities/2/sign/", confirm="mesh")
     assert unsure.status_code == 422
+    assert f'hx-get="{CERTIFICATES}"' in unsure.content.decode()
     sure = post(admin, "/encryption/authorities/2/sign/", confirm=first.trust_domain)
     assert sure.status_code == 302
     assert "sidecars may hold a certificate of it" in text(admin, CERTIFICATES)
