@@ -12,7 +12,8 @@ from meshconsole.rollouts.differences import traffic_findings
 from meshconsole.rollouts.facts import METRICS, Cost, Facts, Finding, finding
 
 HANDSHAKE_SHARE = 0.001
-HANDSHAKE_COUNT = 3
+HANDSHAKE_COUNT = 2
+"""One less than sends a caller back to plaintext where it may go there: it would try no fourth."""
 HANDSHAKES_FOR_A_SHARE = 1000
 """Below so many handshakes a single failure is more than 0.1%, and says nothing."""
 MEMORY_SHARE = 0.20

@@ -20,9 +20,9 @@ def said(metric: str, **facts: Any) -> Finding:
     [
         ("cut", {"cut": 0, "cut_of": 10}, "pass"),
         ("cut", {"cut": 1, "cut_of": 10**6}, "fail"),
-        ("handshakes", {"handshakes": Handshakes(opened=10, failed=3, worst_failed=3)}, "pass"),
-        ("handshakes", {"handshakes": Handshakes(opened=10, failed=4, worst_failed=4)}, "fail"),
-        ("handshakes", {"handshakes": Handshakes(opened=10, failed=6, worst_failed=3)}, "pass"),
+        ("handshakes", {"handshakes": Handshakes(opened=10, failed=2, worst_failed=2)}, "pass"),
+        ("handshakes", {"handshakes": Handshakes(opened=10, failed=3, worst_failed=3)}, "fail"),
+        ("handshakes", {"handshakes": Handshakes(opened=10, failed=6, worst_failed=2)}, "pass"),
         ("handshakes", {"handshakes": Handshakes(opened=3000, failed=4, worst_failed=2)}, "fail"),
         ("handshakes", {"handshakes": Handshakes(opened=5000, failed=4, worst_failed=2)}, "pass"),
         ("plaintext", {"plaintext_share": 0.0}, "pass"),
