@@ -30,6 +30,8 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     """Processes that carry traffic in each proxy that is given workers."""
     tls: bool = False
     """Are there callers with a certificate besides?"""
+    parts: tuple[str, ...] = ()
+    """Of a drill that has parts; empty is all of them."""
 
 
 class Figures(msgspec.Struct, frozen=True):

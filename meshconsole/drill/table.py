@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from meshconsole.drill import handover, slow, soak, weights
+from meshconsole.drill import handover, rollout, slow, soak, weights
 from meshconsole.drill.stage import Figures, Scale, Stage
 
 Say = Callable[[str], None]
@@ -21,11 +21,16 @@ class Drill(msgspec.Struct, frozen=True, kw_only=True):
     """With processes of its own."""
     on_demo: Callable[[Stage, Scale], Figures] | None = None
     """With a whole demo."""
+    parts: tuple[str, ...] = ()
+    """What may be run alone."""
 
 
 DRILLS: dict[str, Drill] = {
     "weights": Drill(about=weights.ABOUT, scale=weights.SCALE, on_demo=weights.run),
     "handover": Drill(about=handover.ABOUT, scale=handover.SCALE, run=handover.run),
+    "rollout": Drill(
+        about=rollout.ABOUT, scale=rollout.SCALE, run=rollout.run, parts=tuple(rollout.PARTS)
+    ),
     "slow": Drill(about=slow.ABOUT, scale=slow.SCALE, run=slow.run),
     "soak": Drill(about=soak.ABOUT, scale=soak.SCALE, run=soak.run),
 }

@@ -41,6 +41,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--workers", type=int, help="processes that carry traffic in a proxy")
         parser.add_argument(
+            "--parts", type=_listed, metavar="A,B", help="only these, of a drill that has parts"
+        )
+        parser.add_argument(
             "--tls",
             action=argparse.BooleanOptionalAction,
             default=None,
@@ -54,6 +57,9 @@ class Command(BaseCommand):
             return
         drill = DRILLS[options["name"]]
         scale = _scaled(drill.scale, options)
+        if not set(scale.parts) <= set(drill.parts):
+            known = ", ".join(drill.parts) or "none"
+            raise CommandError(f"The parts of this drill are: {known}.")
         self._say(f"Drill {options['name']}: {drill.about}.")
         try:
             figures = self._figures(drill, scale, options)
@@ -92,8 +98,12 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def _protocols(text: str) -> tuple[str, ...]:
-    named = tuple(part.strip() for part in text.split(",") if part.strip())
+    named = _listed(text)
     if not named or not set(named) <= set(PROTOCOLS):
         raise argparse.ArgumentTypeError(f"name some of {', '.join(PROTOCOLS)}")
     return named
@@ -102,7 +112,16 @@ def _protocols(text: str) -> tuple[str, ...]:
 def _scaled(scale: Scale, options: dict[str, Any]) -> Scale:
     given = {
         name: options[name]
-        for name in ("requests", "changes", "concurrency", "rate", "protocols", "workers", "tls")
+        for name in (
+            "requests",
+            "changes",
+            "concurrency",
+            "rate",
+            "protocols",
+            "workers",
+            "tls",
+            "parts",
+        )
         if options[name] is not None
     }
     return msgspec.structs.replace(scale, **given)
