@@ -17,7 +17,10 @@ from proxy.admin import Admin
 from proxy.contract.snapshot import Endpoint, Service, ServiceProtocol
 from proxy.control import Alone, Control
 from proxy.current import Choice, Current, Member, Target
+from proxy.dialling import ByFiles
+from proxy.encryption.contexts import server_context
 from proxy.encryption.holder import Holder
+from proxy.encryption.outward import Outward
 from proxy.facing import Routing
 from proxy.failures import Failures, Unheard
 from proxy.handover.passage import Passage
@@ -136,20 +139,15 @@ class Process:
         return self.inbound.begin_checks(lambda: self.server.address_of(door))
 
     async def _open_alone(self, settings: StandaloneSettings) -> None:
-        tls_in = tls_out = None
-        if settings.listen_tls or settings.upstream_tls:
-            from proxy.encryption.contexts import ClientContexts, server_context
-
-            if settings.listen_tls:
-                tls_in = server_context(settings.listen_tls, settings.protocol)
-            tls_out = ClientContexts(settings.upstream_tls) if settings.upstream_tls else None
+        tls, files = settings.listen_tls, settings.upstream_tls
+        tls_in = server_context(tls, settings.protocol) if tls else None
         routing, members = self._alone_routing(settings)
         listener = Listener(
             name="listen",
-            side="in" if tls_in and not tls_out else "out",
+            side="in" if tls_in and not files else "out",
             routing=routing,
             members=members,
-            pools=Pools(settings.limits, tls_out, self.ledger),
+            pools=Pools(settings.limits, ByFiles(files) if files else None, self.ledger),
             windows=self.windows,
             failures=Unheard(),
             access_log=opened_log(settings.access_log, "listen"),
@@ -216,7 +214,7 @@ class Process:
             side="out",
             routing=Router(self.current),
             members=lambda: self.current.table.members.values(),
-            pools=Pools(settings.limits, ledger=self.ledger),
+            pools=Pools(settings.limits, Outward(self.holder, self.ledger), self.ledger),
             windows=self.windows,
             failures=self._failures,
             access_log=opened_log(settings.access_log, "outbound"),

@@ -1,38 +1,163 @@
-"""What a connection to an endpoint is made with, and what is said of one that could not be made."""
+"""Makes connections to endpoints in the way that is wanted, and says what was in the way."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
+from proxy.encryption.dialling import PLAINLY, Wanted, Way
 from proxy.http1.upstream import Upstream
 
 if TYPE_CHECKING:
     from proxy.http2.upstream import Upstream as Http2Upstream
+    from proxy.member import Member
     from proxy.pools import Pool
     from proxy.rpc.upstream import Upstream as FramedUpstream
+    from proxy.settings import TlsFiles
 
 
-class Contexts(Protocol):
-    """TLS towards endpoints."""
+class Dialler(Protocol):
+    """Says how endpoints are dialled."""
 
-    def of(self, protocol: str) -> ssl.SSLContext:
-        """The context to dial with for a protocol; each offers another ALPN."""
+    epoch: int
+    """Another whenever its answers may be others."""
+
+    @property
+    def ends_at(self) -> float:
+        """When the certificate ends that connections are made with; Unix time, 0 for never."""
+
+    def look(self, now: float) -> None:
+        """Called each second: has time changed anything?"""
+
+    def wanted(self, member: Member, now: float) -> Wanted:
+        """How a member is to be dialled."""
+
+    def context(self, protocol: str) -> ssl.SSLContext:
+        """TLS to dial with; raises ValueError when there is none."""
+
+    def failed(self, member: Member, now: float) -> None:
+        """A handshake failed."""
+
+    def succeeded(self, member: Member) -> None:
+        """One went well."""
 
 
-def dialled(pool: Pool) -> Upstream | Http2Upstream | FramedUpstream:
+class Plainly:
+    """Plaintext to everybody."""
+
+    epoch = 0
+    ends_at = 0.0
+
+    def look(self, now: float) -> None:
+        """Nothing changes."""
+
+    def wanted(self, member: Member, now: float) -> Wanted:
+        """Always the same."""
+        return PLAINLY
+
+    def context(self, protocol: str) -> ssl.SSLContext:
+        """There is none."""
+        raise ValueError("nothing is encrypted here")
+
+    def failed(self, member: Member, now: float) -> None:
+        """Nothing follows."""
+
+    def succeeded(self, member: Member) -> None:
+        """Nothing follows."""
+
+
+class ByFiles(Plainly):
+    """TLS to everybody, by a certificate in files: whoever the authority vouches for is right."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        from proxy.encryption.contexts import ClientContexts
+
+        self._contexts = ClientContexts(files)
+        self._wanted = Wanted(Way("files", True), plain_too=False)
+
+    def wanted(self, member: Member, now: float) -> Wanted:
+        """Always the same."""
+        return self._wanted
+
+    def context(self, protocol: str) -> ssl.SSLContext:
+        """Of the files."""
+        return self._contexts.of(protocol)
+
+
+class Miss(msgspec.Struct, frozen=True):
+    """Why there is no connection."""
+
+    why: str
+    handshake: bool = False
+    """Was the endpoint reached, and TLS did not come about?"""
+    stranger: bool = False
+    """Is somebody else there?"""
+
+
+async def connected(
+    make: Callable[[], asyncio.BaseProtocol],
+    member: Member,
+    way: Way,
+    dialler: Dialler,
+    protocol: str,
+) -> Miss | None:
+    """Have the event loop connect what `make` makes, within the service's patience for a
+    connection, and as much again for a handshake; None when it is done."""
+    seconds = member.connect_seconds
+    if not way.encrypted:
+        return await _plain(make, member)
+    from proxy.encryption.guard import Guard
+
+    guard = Guard(make, way)
+    try:
+        async with asyncio.timeout(2 * seconds):
+            await asyncio.get_running_loop().create_connection(
+                lambda: guard,
+                member.host,
+                member.port,
+                ssl=dialler.context(protocol),
+                server_hostname="",
+                ssl_handshake_timeout=seconds,
+            )
+    except TimeoutError:
+        return Miss(f"no connection within {2 * seconds:g} s")
+    except ssl.SSLError as error:
+        return Miss(reason_of(error), handshake=True)
+    except (ConnectionResetError, ConnectionAbortedError, BrokenPipeError):
+        return Miss("TLS: the handshake did not come to its end", handshake=True)
+    except (OSError, ValueError) as error:
+        return Miss(reason_of(error))
+    return Miss(guard.why, handshake=True, stranger=True) if guard.why else None
+
+
+async def _plain(make: Callable[[], asyncio.BaseProtocol], member: Member) -> Miss | None:
+    try:
+        async with asyncio.timeout(member.connect_seconds):
+            await asyncio.get_running_loop().create_connection(make, member.host, member.port)
+    except TimeoutError:
+        return Miss(f"no connection within {member.connect_seconds:g} s")
+    except (OSError, ValueError) as error:
+        return Miss(reason_of(error))
+    return None
+
+
+def dialled(pool: Pool, way: Way) -> Upstream | Http2Upstream | FramedUpstream:
     """A connection of the pool's protocol, to be given to the event loop."""
     if pool.protocol == "bolt":
         from proxy.bolt.codec import CODEC
         from proxy.rpc.upstream import Upstream as FramedUpstream
 
-        return FramedUpstream(pool, CODEC)
+        return FramedUpstream(pool, way, CODEC)
     if pool.protocol == "http2":
         from proxy.http2.upstream import Upstream as Http2Upstream
 
-        return Http2Upstream(pool)
-    return Upstream(pool)
+        return Http2Upstream(pool, way)
+    return Upstream(pool, way)
 
 
 def reason_of(error: OSError | ValueError) -> str:

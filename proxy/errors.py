@@ -115,6 +115,11 @@ def resting(service: str, detail: str) -> Unavailable:
     return Unavailable(503, "UF", f"Cannot connect to {service!r}: {detail}.", "connect")
 
 
+def unproven(service: str, why: str) -> Unavailable:
+    """The endpoint takes TLS only, and this side cannot prove who it is."""
+    return Unavailable(503, "UF", f"Cannot connect to {service!r}: {why}", "connect")
+
+
 def connection_ended(service: str) -> Refusal:
     """The upstream went away after the request was sent and before it answered."""
     return Refusal(503, "UC", f"{service!r} closed the connection before it answered.", "connect")

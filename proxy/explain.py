@@ -208,9 +208,10 @@ def _decide(
     answer.candidates_left_out = max(0, len(choice.members) - CANDIDATES_SAID)
     answer.patience = _patience(choice)
     answer.limits = _limited(listener, service.name, answer.interface)
-    answer.encryption = "mutual TLS" if listener.pools.tls else "none"
     member = would_pick(choice, request, trace_id)
     if member is not None:
+        wanted = listener.pools.dialler.wanted(member, now)
+        answer.encryption = wanted.refusal or ("mutual TLS" if wanted.way.encrypted else "none")
         answer.would_pick = member.endpoint.id
         answer.protocol_upstream = member.protocol or "what the caller speaks"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sized
+from time import monotonic
 from typing import Protocol
 
 from proxy.contract.reports import ErrorClass
@@ -18,11 +19,32 @@ REST_SECONDS = 0.05
 REST_LIMIT_SECONDS = 1.0
 
 
+class Replacing(Protocol):
+    """How a pool dials, and replaces connections (`proxy.replacing.Replacing`)."""
+
+    @property
+    def mixed(self) -> bool:
+        """May there be connections of another generation?"""
+
+    def look(self, now: float) -> None:
+        """See how to dial now."""
+
+    def is_due(self, now: float) -> bool:
+        """Is there a connection to replace, and may it be tried?"""
+
+    def replace(self, now: float) -> None:
+        """Have one leave."""
+
+
 class MemberPool(Protocol):
     """The connections of one protocol to a member (`proxy.pools.Pool`)."""
 
     opened: int
     """Connections open or being opened."""
+
+    @property
+    def encrypted(self) -> int:
+        """Those of them that are open and encrypted."""
 
     @property
     def ready(self) -> Sized:
@@ -31,6 +53,13 @@ class MemberPool(Protocol):
     @property
     def waiting(self) -> Sized:
         """Exchanges that wait for one."""
+
+    @property
+    def replacing(self) -> Replacing | None:
+        """How it dials, and replaces connections; None where workers do."""
+
+    def sweep(self, now: float, looks: bool) -> None:
+        """Called a few times a second."""
 
     def close_ready(self) -> None:
         """Close what is idle now, and what has room when it is done."""
@@ -132,6 +161,9 @@ class Member:
         if endpoint != self.endpoint:
             self.endpoint = self.stats.endpoint = endpoint
             self.counts = {}
+            for pool in self.pools.values():
+                if pool.replacing is not None:
+                    pool.replacing.look(monotonic())
 
     def full(self) -> Unavailable:
         """It, or the line for it, is full: count that, and say so."""
@@ -172,6 +204,11 @@ class Member:
     def opened(self) -> int:
         """Connections open or being opened."""
         return sum(pool.opened for pool in self.pools.values())
+
+    @property
+    def encrypted(self) -> int:
+        """Connections that are open and encrypted."""
+        return sum(pool.encrypted for pool in self.pools.values())
 
     @property
     def idle(self) -> int:

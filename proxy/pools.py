@@ -2,14 +2,12 @@
 
 A pool holds the connections of one protocol to one member (`proxy.current.Member.pools`); `Pools`
 are the rules of one listener. A request that finds no place waits in line while a connection is
-opened; whichever has room first, a new one or a used one, goes to the first in line. Every
-connection belongs to a generation: when what it would be dialled with changes (its TLS), older ones
-take no more requests and close as they fall idle.
+opened; whichever has room first, a new one or a used one, goes to the first in line. How it is
+dialled, and how connections of another generation are replaced, is `proxy.replacing`.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Iterable
 from time import monotonic
@@ -17,10 +15,12 @@ from typing import TYPE_CHECKING, cast
 
 from proxy.aio import spawn
 from proxy.current import Member
-from proxy.dialling import Contexts, dialled, reason_of
-from proxy.errors import other_protocol, resting
-from proxy.links.account import PLAIN, Account
+from proxy.dialling import Dialler, Miss, Plainly, connected, dialled
+from proxy.encryption.dialling import Way
+from proxy.errors import other_protocol, resting, unproven
+from proxy.links.account import Account
 from proxy.links.ledger import Ledger
+from proxy.replacing import Replacing, Upstreams
 from proxy.settings import Limits
 
 if TYPE_CHECKING:
@@ -38,14 +38,13 @@ class Pools:
     """The rules by which one listener's relay opens, shares and closes connections."""
 
     def __init__(
-        self, limits: Limits, tls: Contexts | None = None, ledger: Ledger | None = None
+        self, limits: Limits, dialler: Dialler | None = None, ledger: Ledger | None = None
     ) -> None:
         self.limits = limits
         self.ledger = ledger or Ledger()
         """Where connections are counted; one of its own tells nobody."""
-        self.tls = tls
-        """Mutual TLS to every endpoint, or None for plaintext."""
-        self.generation = 0
+        self.dialler = dialler or Plainly()
+        self._upstreams = Upstreams(self.dialler)
 
     def acquire(self, member: Member, asking: Asking, protocol: str, fresh: bool) -> Link | None:
         """A place for a request of a caller that speaks `protocol`, or None: then `asking` waits in
@@ -74,19 +73,9 @@ class Pools:
             if asking in waiting:
                 waiting.remove(asking)
 
-    def renew(self, members: Iterable[Member], tls: Contexts | None) -> None:
-        """From now on dial with other TLS, or none; older connections end as they fall idle."""
-        self.tls = tls
-        self.generation += 1
-        for member in members:
-            for pool in member.pools.values():
-                cast("Pool", pool).renew(self.tls, self.generation)
-
     def sweep(self, members: Iterable[Member], now: float) -> None:
-        """Close what has been idle too long."""
-        for member in members:
-            for pool in member.pools.values():
-                cast("Pool", pool).sweep(now)
+        """Close what has been idle too long, and replace what is of another generation."""
+        self._upstreams.sweep(members, now)
 
     def close(self, members: Iterable[Member]) -> None:
         """Close every idle connection: this process ends."""
@@ -98,8 +87,8 @@ class Pool:
     """The connections of one protocol to one member."""
 
     __slots__ = (
-        "_ledger", "dialing", "generation", "limits", "member", "opened", "places", "protocol",
-        "ready", "tls", "waiting",
+        "connections", "dialing", "limits", "member", "opened", "places", "protocol",
+        "ready", "replacing", "tls_sessions", "waiting",
     )  # fmt: skip
 
     def __init__(self, member: Member, protocol: str, pools: Pools) -> None:
@@ -107,9 +96,11 @@ class Pool:
         self.protocol = protocol
         self.places = PLACES.get(protocol, 1)
         self.limits = pools.limits
-        self._ledger = pools.ledger
-        self.tls = pools.tls
-        self.generation = pools.generation
+        self.replacing = Replacing(self, pools.dialler, pools.ledger)
+        self.connections: set[Connection] = set()
+        """Those that are open, but for TCP sessions."""
+        self.tls_sessions = 0
+        """TCP sessions that are encrypted."""
         self.ready: list[Connection] = []
         """Connections with room; the last one used is taken first."""
         self.opened = 0
@@ -118,17 +109,17 @@ class Pool:
         self.waiting: deque[Asking] = deque()
 
     @property
-    def account(self) -> Account:
-        """Where a connection that is dialled now is counted."""
-        endpoint = self.member.endpoint
-        return self._ledger.endpoint(
-            self.member.stats.service,
-            endpoint.unit,
-            endpoint.id if endpoint.group else "",  # of strangers nobody knows more than that
-            self.protocol,
-            f"files {self.generation}" if self.tls else PLAIN,
-            self.tls is not None,
-        )
+    def encrypted(self) -> int:
+        """Connections that are open and encrypted."""
+        return self.tls_sessions + sum(one.encrypted for one in self.connections)
+
+    def joined(self, connection: Connection) -> Account:
+        """A connection is open; where it is counted."""
+        self.connections.add(connection)
+        connection.ages_at = self.replacing.age(connection.encrypted)
+        account = self.replacing.account_of(connection.way)
+        account.joined(connection)
+        return account
 
     def acquire(self, asking: Asking, fresh: bool) -> Link | None:
         """A place on a connection with room, or None: then `asking` waits in line and is told."""
@@ -138,6 +129,7 @@ class Pool:
                 return link
         if len(self.waiting) >= self.limits.pool_pending:
             raise self.member.full()
+        self.look()
         if not self.opened and monotonic() < self.member.rest_until:
             raise resting(self.member.stats.service, self.member.why)
         self.waiting.append(asking)
@@ -146,8 +138,8 @@ class Pool:
 
     def has_room(self, connection: Connection) -> None:
         """A connection came free, or has one more place: to the first in line, or ready."""
-        if connection.generation != self.generation:
-            connection.close()
+        if not connection.encrypted and not self.replacing.wanted.plain_too:
+            self.replacing.drain(connection, monotonic())
             self._dial_more()
             return
         now = monotonic()
@@ -171,10 +163,15 @@ class Pool:
     def ended(self, connection: Connection) -> None:
         """A connection is no more."""
         self.opened -= 1
+        self.connections.discard(connection)
         self.unready(connection)
+        self.wake(self.member.why or "it closed the connection at once")
+
+    def wake(self, why: str) -> None:
+        """A connection is no more: who waits is dialled for, or told `why` there is none."""
         self._dial_more()
         if not self.opened:
-            self._tell(len(self.waiting), self.member.why or "it closed the connection at once")
+            self._tell(len(self.waiting), why)
 
     def unready(self, connection: Connection) -> None:
         """A connection takes no more requests."""
@@ -182,8 +179,11 @@ class Pool:
             connection.is_ready = False
             self.ready.remove(connection)
 
-    def sweep(self, now: float) -> None:
-        """Close what has been idle too long; exclusive ones stand in the order they fell idle."""
+    def sweep(self, now: float, looks: bool = False) -> None:
+        """Close what has been idle too long; exclusive ones stand in the order they fell idle.
+        `looks` says that it may be dialled in another way now."""
+        if looks:
+            self.replacing.look(now)
         for connection in list(self.ready):
             if now - connection.idle_since <= self.member.idle_seconds:
                 if self.places == 1:
@@ -193,14 +193,16 @@ class Pool:
                 connection.close()
                 continue
             connection.sweep(now)
+        self.replacing.sweep(now)
         if self.waiting:
             self._dial_more()
 
-    def renew(self, tls: Contexts | None, generation: int) -> None:
-        """From now on dial this way; older connections close when nothing is in flight on them."""
-        self.tls = tls
-        self.generation = generation
-        self.close_ready()
+    def look(self) -> None:
+        """See how to dial now; raises Unavailable when that may not be at all."""
+        replacing = self.replacing
+        replacing.look(monotonic())
+        if replacing.wanted.refusal:
+            raise unproven(self.member.stats.service, replacing.wanted.refusal)
 
     def close_ready(self) -> None:
         """End what is idle now, and what has room when nothing is in flight on it any more."""
@@ -232,51 +234,55 @@ class Pool:
             if self.dialing or monotonic() < member.rest_until:
                 return
             most = min(most, self.opened + 1)
+        if self.waiting and self.replacing.wanted.refusal:
+            self._tell(len(self.waiting), self.replacing.wanted.refusal)
+            return
         while self.dialing * self.places < len(self.waiting) and self.opened < most:
             self.dialing += 1
             self.opened += 1
-            spawn(self._dial(), name=f"dial {member.endpoint.addr}")
+            way = self.replacing.way(monotonic())
+            spawn(self._dial(way), name=f"dial {member.endpoint.addr}")
 
-    async def _dial(self) -> None:
-        member = self.member
-        connection = dialled(self)
-        seconds = member.connect_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                transport, _ = await asyncio.get_running_loop().create_connection(
-                    lambda: connection,
-                    member.host,
-                    member.port,
-                    ssl=self.tls.of(self.protocol) if self.tls else None,
-                    server_hostname="" if self.tls else None,
-                )
-        except TimeoutError:
-            self._dial_failed(connection, f"no connection within {seconds:g} s")
-        except (OSError, ValueError) as error:
-            self._dial_failed(connection, reason_of(error))
+    async def _dial(self, way: Way) -> None:
+        connection = dialled(self, way)
+        dialler = self.replacing.dialler
+        miss = await connected(lambda: connection, self.member, way, dialler, self.protocol)
+        if miss is None and connection.unfit:
+            miss = Miss(connection.unfit)
+        if miss is None:
+            self.dialled_well(connection, way)
         else:
-            if connection.unfit:
-                self._dial_failed(connection, connection.unfit)
-            else:
-                self.dialled_well(connection, transport)
+            self.dial_failed(connection, way, miss)
 
-    def dialled_well(self, connection: Connection, transport: asyncio.BaseTransport) -> None:
+    def dialled_well(self, connection: Connection, way: Way) -> None:
         """A connection is open; one that ended meanwhile serves nobody, who waits needs another."""
         self.dialing -= 1
         self.member.reached()
-        if not transport.is_closing():
+        self.replacing.went_well(way)
+        if not connection.transport.is_closing():
             self.has_room(connection)
         self._dial_more()
 
-    def _dial_failed(self, connection: Connection, detail: str) -> None:
+    def dial_failed(self, connection: Connection, way: Way, miss: Miss) -> None:
+        """No connection came of it. Who waits is told, unless plaintext is allowed and may serve
+        where TLS did not come about."""
         self.dialing -= 1
         if connection.opened:
             connection.abort()
         else:
             self.opened -= 1
-        self.member.not_reached(monotonic(), detail)
-        self._tell(self.places if self.opened else len(self.waiting), detail)
+        now = monotonic()
+        if not miss.handshake:
+            self.replacing.not_reached(way)
+        if not (miss.handshake and self.replacing.failed(way, miss, now)):
+            self.member.not_reached(now, miss.why)
+            self._tell(self.places if self.opened else len(self.waiting), miss.why)
         self._dial_more()
+
+    def refused(self, connection: Connection, why: str) -> None:
+        """A connection that seemed to be made was ended by TLS before the peer said a word: what
+        was sent on it was not read."""
+        self.replacing.failed(connection.way, Miss(f"TLS: {why}", handshake=True), monotonic())
 
     def _tell(self, n: int, detail: str) -> None:
         """The first of the line that nothing is opened for them."""

@@ -10,8 +10,10 @@ and nothing above changes.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+from proxy.encryption.dialling import Way
 from proxy.errors import Refusal
 from proxy.http1.heads import Request, Response
 from proxy.links.account import Account, End
@@ -151,7 +153,18 @@ class Connection(Protocol):
     is_ready: bool
     """Does it stand among the pool's connections with room? The pool's own mark."""
     idle_since: float
-    generation: int
+    way: Way
+    """What it was made with."""
+    encrypted: bool
+    account: Account
+    """Where it is counted."""
+    ages_at: float
+    """When it has been used for long enough; on the monotonic clock."""
+    drains_since: float
+    """When the pool told it to take nothing new; 0 is not yet."""
+    endless: bool
+    """Does it carry bytes that have no boundary to end at?"""
+    transport: asyncio.Transport
     unfit: str
     """Why it may not be used though it connected; empty when it may."""
 
@@ -165,6 +178,13 @@ class Connection(Protocol):
     @property
     def is_idle(self) -> bool:
         """Is nothing in flight on it?"""
+
+    @property
+    def under_way(self) -> int:
+        """What is in flight on it."""
+
+    def drain(self) -> None:
+        """No more requests, and say so; the pool closes it when it is time."""
 
     def sweep(self, now: float) -> None:
         """Called a few times a second while it has room, if it carries many requests at once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+from ssl import SSLError
 from typing import TYPE_CHECKING, cast
 
 from proxy.ends import reset
@@ -23,6 +24,7 @@ from proxy.http1.lines import bare_line_end
 from proxy.links.account import Account, Closing, End
 
 if TYPE_CHECKING:
+    from proxy.encryption.dialling import Way
     from proxy.pools import Pool
     from proxy.seam import Asking
 
@@ -46,19 +48,22 @@ class Upstream(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_buffer", "_chunked", "_ended", "_exchange", "_held", "_interims", "_is_tunnel", "_poll",
-        "_pool", "_reader", "_reusable", "_sent", "_to_head", "account", "closing", "encrypted",
-        "full", "generation", "idle_since", "is_ready", "opened", "reused", "transport",
+        "_buffer", "_chunked", "_ended", "_exchange", "_held", "_interims", "_poll", "_pool",
+        "_reader", "_reusable", "_sent", "_to_head", "account", "ages_at", "closing",
+        "drains_since", "encrypted", "endless", "full", "idle_since", "is_ready", "opened",
+        "reused", "transport", "way",
     )  # fmt: skip
 
     account: Account
+    ages_at: float
     transport: asyncio.Transport
     unfit = ""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, way: Way) -> None:
         self._pool = pool
-        self.generation = pool.generation
-        self.encrypted = pool.tls is not None
+        self.way = way
+        self.encrypted = way.encrypted
+        self.drains_since = 0.0
         self.closing: Closing = "by_peer"
         """Who will have ended it, as things stand."""
         self.opened = False
@@ -75,7 +80,7 @@ class Upstream(asyncio.BufferedProtocol):
         """Is the whole request written, body and all?"""
         self._chunked = False
         self._to_head = False
-        self._is_tunnel = False
+        self.endless = False
         """Did the peer agree to switch? Then bytes pass as they are, and ends and resets too."""
         self._held = False
         self.full = False
@@ -120,6 +125,10 @@ class Upstream(asyncio.BufferedProtocol):
         if self._exchange is None:
             self._close()
 
+    def drain(self) -> None:
+        """End it with what is in flight: at once when that is nothing."""
+        self.close()
+
     def abort(self) -> None:
         """End it now, whatever is in flight."""
         self.closing = "hard"
@@ -149,7 +158,7 @@ class Upstream(asyncio.BufferedProtocol):
         framed = self._framed(content, done, trailers)
         if framed:
             self.transport.write(framed)
-        if done and self._is_tunnel:
+        if done and self.endless:
             self._end_tunnel()
 
     def hold(self, held: bool) -> None:
@@ -167,7 +176,7 @@ class Upstream(asyncio.BufferedProtocol):
             self._exchange = None
             self.account.ended(end)
         self.closing = "hard"
-        if not self._is_tunnel:
+        if not self.endless:
             self.transport.abort()
         elif self._sent:
             self._close()
@@ -193,6 +202,11 @@ class Upstream(asyncio.BufferedProtocol):
             return content
         return chunk(content) + last_chunk(trailers) if done else chunk(content)
 
+    @property
+    def _is_unheard(self) -> bool:
+        """Has the peer never said anything?"""
+        return not (self.reused or self._buffer or self._interims or self._reader)
+
     def _is_gone(self) -> bool:
         if self._poll is None:
             self._poll = select.poll()
@@ -204,8 +218,7 @@ class Upstream(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.opened = True
-        self.account = self._pool.account
-        self.account.joined(self)
+        self.account = self._pool.joined(self)
 
     def get_buffer(self, _hint: int) -> memoryview:
         return _shared
@@ -243,7 +256,11 @@ class Upstream(asyncio.BufferedProtocol):
             exchange.answer_more(b"", True)
         else:
             self.account.ended("cut" if self.closing == "hard" else "failed")
-            exchange.connection_ended()
+            if self.encrypted and isinstance(error, SSLError) and self._is_unheard:
+                self._pool.refused(self, reason := error.reason or str(error))
+                exchange.unprocessed(f"it ended the TLS handshake ({reason})")
+            else:
+                exchange.connection_ended()
 
     def pause_writing(self) -> None:
         self.full = True
@@ -290,7 +307,7 @@ class Upstream(asyncio.BufferedProtocol):
         if response.idle_hint:
             member.idle_seconds = min(member.idle_seconds, response.idle_hint - 0.5)
         length = response.body_length(self._to_head)
-        self._is_tunnel = length == TUNNEL
+        self.endless = length == TUNNEL
         if length == len(data):
             self._free()
             exchange.answer(response, length, data, True)

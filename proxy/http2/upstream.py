@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from ssl import SSLError
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from h2.errors import ErrorCodes
@@ -23,6 +25,7 @@ from proxy.http2.session import Session
 from proxy.links.account import Account, Closing
 
 if TYPE_CHECKING:
+    from proxy.encryption.dialling import Way
     from proxy.pools import Pool
     from proxy.seam import Asking
 
@@ -33,12 +36,15 @@ class Upstream(Session[LinkStream]):
     """A connection of a pool, whose streams are links."""
 
     account: Account
+    ages_at: float
+    endless = False
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, way: Way) -> None:
         super().__init__(server=False)
         self._pool = pool
-        self.generation = pool.generation
-        self.encrypted = pool.tls is not None
+        self.way = way
+        self.encrypted = way.encrypted
+        self.drains_since = 0.0
         self.scheme = b"https" if self.encrypted else b"http"
         self.closing: Closing = "by_peer"
         """Who will have ended it, as things stand."""
@@ -110,6 +116,12 @@ class Upstream(Session[LinkStream]):
             self.closing = "clean"
             self.transport.close()
 
+    def drain(self) -> None:
+        """No more requests, and the peer may know."""
+        self._leaving = True
+        self.wire.goaway(ErrorCodes.NO_ERROR, 0)
+        self.flush()
+
     def abort(self) -> None:
         """End it now, whatever is in flight."""
         self.closing = "hard"
@@ -142,7 +154,9 @@ class Upstream(Session[LinkStream]):
         else:
             super().remove(stream)
             self._reused = True
-        if self._leaving:
+        if self.drains_since:
+            self.idle_since = monotonic()
+        elif self._leaving:
             if self.is_idle:
                 self.close()
         elif not self.transport.is_closing():
@@ -162,24 +176,29 @@ class Upstream(Session[LinkStream]):
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and tls.selected_alpn_protocol() != "h2":
             self.unfit = "it does not speak HTTP/2 (its TLS did not choose h2)"
-        self.account = self._pool.account
-        self.account.joined(self)
+        self.account = self._pool.joined(self)
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
         super().data_received(data)
 
-    def connection_lost(self, _error: Exception | None) -> None:
+    def connection_lost(self, error: Exception | None) -> None:
         self.ending = self._leaving = True
         if self._timer is not None:
             self._timer.cancel()
         self.account.left(self, self.closing)
         self.account.ended("cut" if self.closing == "hard" else "failed", len(self.streams))
         self._pool.ended(self)
+        refusal = ""
+        if self.encrypted and isinstance(error, SSLError) and not self._settled:
+            refusal = f"it ended the TLS handshake ({error.reason or error})"
+            self._pool.refused(self, error.reason or str(error))
         for link in list(self.streams.values()):
             exchange = self._taken_from(link)
-            if exchange is not None:
+            if exchange is not None and refusal:
+                exchange.unprocessed(refusal)
+            elif exchange is not None:
                 exchange.connection_ended()
 
     # what comes

@@ -24,6 +24,8 @@ class Told(msgspec.Struct, frozen=True):
 
     edges: tuple[LinkCounts, ...] = ()
     forgotten: LinkCounts | None = None
+    fallen_back: int = 0
+    """Times that an edge went back to plaintext because handshakes failed."""
 
     @property
     def imbalance(self) -> int:
@@ -42,6 +44,7 @@ class Ledger:
         """The oldest first."""
         self._folded: dict[Key, Account] = {}
         """What is forgotten, by peer: endpoints and generations come and go, peers stay."""
+        self.fallen_back = 0
         self._elsewhere: dict[int, Told] = {}
         """What each worker told last."""
 
@@ -72,6 +75,7 @@ class Ledger:
     def lost(self, worker: int) -> None:
         """A worker is no more: what it counted stays counted, what it had under way was cut."""
         told = self._elsewhere.pop(worker, Told())
+        self.fallen_back += told.fallen_back
         for row in told.edges:
             self._bury(self.account(key_of(row)), row)
         if told.forgotten is not None:
@@ -83,7 +87,11 @@ class Ledger:
         latest = rows[-self._rows :]
         older = [account.counts() for account in rows[: -self._rows]]
         older += [one.forgotten for one in self._elsewhere.values() if one.forgotten is not None]
-        return Told(tuple(account.counts() for account in latest), self._sum_with(older))
+        return Told(
+            tuple(account.counts() for account in latest),
+            self._sum_with(older),
+            self.fallen_back + sum(told.fallen_back for told in self._elsewhere.values()),
+        )
 
     def sums(self) -> Iterator[LinkCounts]:
         """Everything that is counted, also what is forgotten; sums of it by peer never fall."""

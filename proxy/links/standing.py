@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def links_of(process: Process) -> Links:
     """What became of everything that was begun on a link, and what this sidecar is to its peers."""
     told = process.ledger.told()
-    state = process.inbound.state() if process.inbound is not None else LinkState()
+    side, fallen_back = process.inbound, told.fallen_back
+    state = side.state(fallen_back) if side is not None else LinkState(fallen_back=fallen_back)
     return Links(at=time(), state=state, edges=told.edges, forgotten=told.forgotten)
 
 
@@ -25,8 +26,9 @@ def gauges_of(listeners: Iterable[Listener]) -> Gauges:
     """Connections of this sidecar, both directions, by encryption."""
     plain = tls = 0
     for listener in listeners:
-        upstreams = sum(member.opened for member in listener.members())
-        unencrypted, encrypted = listener.open_callers
-        tls += encrypted + (upstreams if listener.pools.tls else 0)
-        plain += unencrypted + (0 if listener.pools.tls else upstreams)
+        members = listener.members()
+        encrypted = sum(member.encrypted for member in members)
+        callers_plain, callers_tls = listener.open_callers
+        tls += callers_tls + encrypted
+        plain += callers_plain + sum(member.opened for member in members) - encrypted
     return Gauges(plain_conns=plain, tls_conns=tls)

@@ -77,12 +77,14 @@ def _connections(doors: Sequence[Listener]) -> Iterator[Sample]:
             if n:
                 labels = {"protocol": "unknown", "connection_security": secured}
                 yield "", {"listener": door.name, "direction": "downstream", **labels}, n
-        upstreams = Counter[str]()
+        upstreams = Counter[tuple[str, str]]()
         for member in door.members():
             for protocol, pool in member.pools.items():
-                upstreams[protocol] += pool.opened
-        for protocol, n in upstreams.items():
-            labels = {"protocol": protocol, "connection_security": security(door.pools.tls)}
+                encrypted = pool.encrypted
+                upstreams[protocol, security(True)] += encrypted
+                upstreams[protocol, security(False)] += pool.opened - encrypted
+        for (protocol, secured), n in upstreams.items():
+            labels = {"protocol": protocol, "connection_security": secured}
             yield "", {"listener": door.name, "direction": "upstream", **labels}, n
 
 

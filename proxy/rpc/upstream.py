@@ -15,6 +15,7 @@ from proxy.rpc.heartbeat import Heartbeat
 from proxy.rpc.outlet import GATHERING, Outlet
 
 if TYPE_CHECKING:
+    from proxy.encryption.dialling import Way
     from proxy.http1.heads import Request
     from proxy.pools import Pool
     from proxy.seam import Asking
@@ -67,13 +68,16 @@ class Upstream(Outlet, asyncio.Protocol):
 
     __slots__ = (
         "_calls", "_codec", "_heartbeat", "_held", "_last_id", "_leaving", "_pool", "_reader",
-        "account", "closing", "encrypted", "full", "generation", "idle_since", "is_ready", "opened",
+        "account", "ages_at", "closing", "drains_since", "encrypted", "full", "idle_since",
+        "is_ready", "opened", "way",
     )  # fmt: skip
 
     account: Account
+    ages_at: float
+    endless = False
     unfit = ""
 
-    def __init__(self, pool: Pool, codec: Codec) -> None:
+    def __init__(self, pool: Pool, way: Way, codec: Codec) -> None:
         Outlet.__init__(self)
         self._pool = pool
         self._codec = codec
@@ -86,8 +90,9 @@ class Upstream(Outlet, asyncio.Protocol):
         self._held = 0
         """Requests in flight whose caller does not keep up."""
         self._heartbeat = Heartbeat()
-        self.generation = pool.generation
-        self.encrypted = pool.tls is not None
+        self.way = way
+        self.encrypted = way.encrypted
+        self.drains_since = 0.0
         self.closing: Closing = "by_peer"
         """Who will have ended it, as things stand."""
         self.opened = False
@@ -132,6 +137,10 @@ class Upstream(Outlet, asyncio.Protocol):
             self.closing = "clean"
             Outlet.close(self)
 
+    def drain(self) -> None:
+        """No more requests; the protocol has no word for that from a caller."""
+        self._leaving = True
+
     def abort(self) -> None:
         """End it now, whatever is in flight."""
         self.closing = "hard"
@@ -170,7 +179,9 @@ class Upstream(Outlet, asyncio.Protocol):
             return
         if place.held:
             self.hold(place, False)
-        if self._leaving:
+        if self.drains_since:
+            self.idle_since = monotonic()
+        elif self._leaving:
             self.close()
         elif not self.is_ready:
             # not now: it may be the pool itself that is just handing out places
@@ -198,8 +209,7 @@ class Upstream(Outlet, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.opened = True
-        self.account = self._pool.account
-        self.account.joined(self)
+        self.account = self._pool.joined(self)
 
     def data_received(self, data: bytes) -> None:
         self._heartbeat.heard()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from proxy import errors
 from proxy.balancer import pick
-from proxy.dialling import reason_of
+from proxy.dialling import connected
 from proxy.failures import Failure
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Attempt:
         pool = listener.pools.pool(member, INTERFACE)
         if pool.opened >= listener.limits.pool_connections:
             raise member.full()
+        pool.look()
         self._listener = listener
         self._began = monotonic()
         self._is_open = True
@@ -53,33 +54,31 @@ class Attempt:
         member.stats.in_flight += 1
 
     async def connect(self, make: Callable[[], asyncio.Protocol]) -> str:
-        """Dial, within the service's patience; why it could not be done, empty when it was."""
-        member, tls = self.member, self.pool.tls
-        try:
-            async with asyncio.timeout(member.connect_seconds):
-                await asyncio.get_running_loop().create_connection(
-                    make,
-                    member.host,
-                    member.port,
-                    ssl=tls.of(INTERFACE) if tls else None,
-                    server_hostname="" if tls else None,
-                )
-        except TimeoutError:
-            return self._not_reached(f"no connection within {member.connect_seconds:g} s")
-        except (OSError, ValueError) as error:
-            return self._not_reached(reason_of(error))
-        except asyncio.CancelledError:
-            self.over()
-            raise
+        """Dial, within the service's patience; why it could not be done, empty when it was. Where
+        TLS does not come about and plaintext is allowed, that is tried too."""
+        member, pool = self.member, self.pool
+        replacing = pool.replacing
+        while True:
+            way = replacing.way(monotonic())
+            try:
+                miss = await connected(make, member, way, replacing.dialler, INTERFACE)
+            except asyncio.CancelledError:
+                self.over()
+                raise
+            if miss is None:
+                break
+            if not miss.handshake:
+                replacing.not_reached(way)
+            if not (miss.handshake and replacing.failed(way, miss, monotonic())):
+                member.not_reached(monotonic(), miss.why)
+                return miss.why
         member.reached()
-        self._account = account = self.pool.account
+        replacing.went_well(way)
+        self._account = account = replacing.account_of(way)
         account.joined(self)
         account.started += 1
+        pool.tls_sessions += way.encrypted
         return ""
-
-    def _not_reached(self, why: str) -> str:
-        self.member.not_reached(monotonic(), why)
-        return why
 
     def answered(self) -> None:
         """The endpoint said something, or ended in peace."""
@@ -108,6 +107,7 @@ class Attempt:
             if self._account is not None:
                 self._account.left(self, CLOSINGS[end])
                 self._account.ended(end)
+                self.pool.tls_sessions -= self._account.encrypted
             self.pool.opened -= 1
             self.member.stats.in_flight -= 1
 

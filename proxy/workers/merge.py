@@ -20,21 +20,21 @@ Key = tuple[str, str, str]
 class Elsewhere:
     """The connections that workers have to one member."""
 
-    __slots__ = ("opened", "ready", "waiting")
+    __slots__ = ("encrypted", "opened", "ready", "waiting")
+
+    replacing = None
 
     def __init__(self) -> None:
         self.opened = 0
+        self.encrypted = 0
         self.ready: Collection[int] = ()
         self.waiting: Collection[int] = ()
 
     def close_ready(self) -> None:
         """Each worker closes its own."""
 
-    def sweep(self, now: float) -> None:
+    def sweep(self, now: float, looks: bool) -> None:
         """Each worker sweeps its own."""
-
-    def renew(self, _tls: object, _generation: int) -> None:
-        """Each worker renews its own."""
 
 
 class Merger:
@@ -52,7 +52,7 @@ class Merger:
         self._failures = failures
         self._ledger = ledger
         self._doors: dict[int, dict[str, tuple[int, int]]] = {}
-        self._standing: dict[int, dict[Key, tuple[int, int, int, int]]] = {}
+        self._standing: dict[int, dict[Key, tuple[int, int, int, int, int]]] = {}
 
     def take(self, worker: int, seen: Seen) -> None:
         """Add what a worker has seen."""
@@ -126,16 +126,23 @@ class Merger:
         for name, n in seen.added.items():
             setattr(member.stats, name, getattr(member.stats, name) + n)
         standing = self._standing.setdefault(worker, {})
-        standing[key] = (seen.in_flight, seen.opened, seen.idle, seen.waiting)
+        standing[key] = (
+            seen.in_flight,
+            seen.opened,
+            seen.idle,
+            seen.waiting,
+            seen.encrypted,
+        )
         self._stand(member, key)
 
     def _stand(self, member: Member, key: Key) -> None:
         all_of_it = [each[key] for each in self._standing.values() if key in each]
-        in_flight, opened, idle, waiting = (
-            [sum(column) for column in zip(*all_of_it, strict=True)] if all_of_it else [0, 0, 0, 0]
+        in_flight, opened, idle, waiting, encrypted = (
+            [sum(column) for column in zip(*all_of_it, strict=True)] if all_of_it else [0] * 5
         )
         pool = member.pools.get(POOL)
         if not isinstance(pool, Elsewhere):
             pool = member.pools[POOL] = Elsewhere()
         member.stats.in_flight = in_flight
         pool.opened, pool.ready, pool.waiting = opened, range(idle), range(waiting)
+        pool.encrypted = encrypted

@@ -116,7 +116,7 @@ class Teller:
         for member in members.values():
             stats = member.stats
             key = (stats.service, member.endpoint.id, member.endpoint.addr)
-            told, counted, stood = before.get(key, (stats, [0] * len(COUNTERS), [0, 0, 0, 0]))
+            told, counted, stood = before.get(key, (stats, [0] * len(COUNTERS), [0] * 5))
             if told is not stats:  # it had left and came back: it counts from zero
                 counted = [0] * len(COUNTERS)
             counts = [getattr(stats, name) for name in COUNTERS]
@@ -134,6 +134,7 @@ class Teller:
                         opened=stands[1],
                         idle=stands[2],
                         waiting=stands[3],
+                        encrypted=stands[4],
                     )
                 )
         return changed
@@ -144,4 +145,5 @@ def _added(now: dict[str, int], before: dict[str, int]) -> dict[str, int]:
 
 
 def _standing(member: Member) -> list[int]:
-    return [member.stats.in_flight, member.opened, member.idle, member.waiting]
+    stats = member.stats
+    return [stats.in_flight, member.opened, member.idle, member.waiting, member.encrypted]

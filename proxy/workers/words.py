@@ -111,6 +111,7 @@ class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     opened: int = 0
     idle: int = 0
     waiting: int = 0
+    encrypted: int = 0
 
 
 class GateSeen(msgspec.Struct, frozen=True, kw_only=True):

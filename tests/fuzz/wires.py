@@ -13,6 +13,7 @@ from typing import Any, cast
 from proxy.assembly import fixed
 from proxy.contract.snapshot import ServiceProtocol
 from proxy.dialling import dialled
+from proxy.encryption.dialling import PLAIN
 from proxy.failures import Unheard
 from proxy.http1.downstream import Downstream
 from proxy.http1.upstream import Upstream
@@ -133,7 +134,7 @@ class _Pool(Pool):
 
     def _dialled(self) -> None:
         self.dialing = 0
-        connection = dialled(self)
+        connection = dialled(self, PLAIN)
         cast("_Pools", self.pools).dialled(connection)
         self.has_room(connection)
         self._dial_more()

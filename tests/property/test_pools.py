@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from typing import Any, cast
 from unittest.mock import patch
 
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from proxy import pools as pools_module
+from proxy import pools as pools_module, replacing as replacing_module
 from proxy.contract.snapshot import Endpoint, Service
+from proxy.dialling import Miss
+from proxy.encryption.dialling import PLAIN, PLAINLY, Wanted, Way
 from proxy.errors import Unavailable
 from proxy.http1.heads import Request, parse_request
+from proxy.links.ledger import NOBODY, Ledger
 from proxy.member import Member
 from proxy.pools import Pool, Pools
 from proxy.seam import Link
@@ -32,12 +38,57 @@ class Wire:
         return self.closing
 
 
+class Turning:
+    """A dialler whose answers the test turns."""
+
+    epoch = 0
+    ends_at = 0.0
+
+    def __init__(self) -> None:
+        self.now = PLAINLY
+
+    def turn(self, wanted: Wanted) -> None:
+        self.now = wanted
+        self.epoch += 1
+
+    def look(self, _now: float) -> None:
+        pass
+
+    def succeeded(self, _member: Member) -> None:
+        pass
+
+    def wanted(self, _member: Member, _now: float) -> Wanted:
+        return self.now
+
+    def context(self, _protocol: str) -> Any:
+        raise AssertionError("nothing is dialled for real")
+
+    def failed(self, _member: Member, _now: float) -> None:
+        pass
+
+
+WANTED = [
+    PLAINLY,
+    Wanted(Way("one", True, "spiffe://a"), plain_too=True),
+    Wanted(Way("two", True, "spiffe://a"), plain_too=True),
+    Wanted(Way("two", True, "spiffe://a"), plain_too=False),
+    Wanted(PLAIN, plain_too=False, refusal="no certificate"),
+]
+
+
 class Connection:
     """A connection of one place, or of three, as a pool sees it."""
 
-    def __init__(self, pool: Pool, places: int) -> None:
+    endless = False
+    unfit = ""
+    ages_at = math.inf
+
+    def __init__(self, pool: Pool, places: int, way: Way) -> None:
         self.pool = pool
-        self.generation = pool.generation
+        self.way = way
+        self.encrypted = way.encrypted
+        self.account = Ledger().account(NOBODY)
+        self.drains_since = 0.0
         self.opened = False
         self.is_ready = False
         self.idle_since = 0.0
@@ -47,7 +98,21 @@ class Connection:
         self.closed_for_more = False
         self.lost = False
 
+    @property
+    def transport(self) -> Wire:
+        return self.wire
+
+    @property
+    def under_way(self) -> int:
+        return len(self.users)
+
+    def drain(self) -> None:
+        self.closed_for_more = True
+        if self.pool.places == 1:
+            self.close()
+
     def take(self, _now: float, _can_repeat: bool) -> FakeLink | None:
+        assert not self.drains_since, "what drains gained a request"
         if self.wire.closing or self.closed_for_more:
             return None
         self.places -= 1
@@ -115,11 +180,16 @@ class PoolMachine(RuleBasedStateMachine):
         self.connections: list[Connection] = []
         self.asked: list[Asking] = []
         self.gone: list[Asking] = []
-        self.patch = patch.multiple(pools_module, monotonic=lambda: self.now, spawn=self._spawn)
-        self.patch.start()
+        self.replaced: list[tuple[Connection, Connection]] = []
+        self.patch = ExitStack()
+        for module in (pools_module, replacing_module):
+            clock = patch.multiple(module, monotonic=lambda: self.now, spawn=self._spawn)
+            self.patch.enter_context(clock)
         service = Service(name="s")
         self.member = Member(service, Endpoint(id="a", addr="h:1", group="g", unit="u"))
-        self.pools = Pools(Limits(pool_connections=MOST, pool_pending=6, pool_requests=50))
+        self.dialler = Turning()
+        limits = Limits(pool_connections=MOST, pool_pending=6, pool_requests=50)
+        self.pools = Pools(limits, self.dialler)
         self.pool = Pool(self.member, "http1", self.pools)
         self.pool.places = places
         self.member.pools["http1"] = self.pool
@@ -129,11 +199,12 @@ class PoolMachine(RuleBasedStateMachine):
             try:
                 self._end_well()
             finally:
-                self.patch.stop()
+                self.patch.close()
 
     def _end_well(self) -> None:
         """From any state, when all goes well from now on, everyone is served; then all is closed
         if the member has left."""
+        self.dialler.turn(WANTED[1])
         for _ in range(200):
             self.now += 2.0
             self.pools.sweep([self.member], self.now)
@@ -143,9 +214,12 @@ class PoolMachine(RuleBasedStateMachine):
                 self._answer(connection)
             while self.dials:
                 self._dial_went_well(self.dials.pop())
-            if not self.pool.waiting and not self._in_use() and not self.dials:
+            while self.replaced:
+                self._replacement_ends(True)
+            if not self.pool.waiting and not self._in_use() and not self.dials and self.settled:
                 break
         assert not self.pool.waiting
+        assert self.settled, "some connections are of another generation for ever"
         self.everyone_is_told_at_most_once()
         self.member.retire()
         for connection in [one for one in self._open() if one.wire.closing]:
@@ -154,11 +228,19 @@ class PoolMachine(RuleBasedStateMachine):
 
     def _spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
         """Dials end when a rule says so; the coroutine's own waiting is not what is tested."""
+        given = inspect.getcoroutinelocals(cast("Any", work))
+        way, old = given.get("way"), given.get("old")
         work.close()
+        if old is not None:
+            way = self.pool.replacing.wanted.way
+            self.replaced.append((Connection(self.pool, self.places, way), old))
+            return
+        assert way is not None
+        assert not self.pool.replacing.wanted.refusal, "dialled though it may not be"
         if self.member.unreachable:
             assert self.now >= self.member.rest_until, "dialled while it rests"
             assert not self.dials, "dialled twice at once though it was out of reach"
-        self.dials.append(Connection(self.pool, self.places))
+        self.dials.append(Connection(self.pool, self.places, way))
 
     # what happens
 
@@ -182,7 +264,19 @@ class PoolMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def dial_fails(self, data: st.DataObject) -> None:
         connection = self._one_dial(data)
-        self.pool._dial_failed(cast("Any", connection), "refused")
+        self.pool.dial_failed(cast("Any", connection), connection.way, Miss("refused"))
+
+    @precondition(lambda self: self.dials)
+    @rule(data=st.data(), stranger=st.booleans())
+    def tls_does_not_come_about(self, data: st.DataObject, stranger: bool) -> None:
+        connection = self._one_dial(data)
+        miss = Miss("TLS", handshake=connection.encrypted, stranger=stranger)
+        self.pool.dial_failed(cast("Any", connection), connection.way, miss)
+
+    @precondition(lambda self: self.replaced)
+    @rule(well=st.booleans())
+    def a_replacement_is_made_or_not(self, well: bool) -> None:
+        self._replacement_ends(well)
 
     @precondition(lambda self: self.dials)
     @rule(data=st.data())
@@ -191,7 +285,8 @@ class PoolMachine(RuleBasedStateMachine):
         connection = self._one_dial(data)
         connection.opened = True
         self.connections.append(connection)
-        self.pool._dial_failed(cast("Any", connection), "late")
+        self.pool.joined(cast("Any", connection))
+        self.pool.dial_failed(cast("Any", connection), connection.way, Miss("late"))
 
     @precondition(lambda self: self._in_use())
     @rule(data=st.data())
@@ -215,9 +310,11 @@ class PoolMachine(RuleBasedStateMachine):
         self.now += seconds
         self.pools.sweep([self.member], self.now)
 
-    @rule()
-    def tls_changes(self) -> None:
-        self.pools.renew([self.member], None)
+    @rule(wanted=st.sampled_from(WANTED), at_once=st.booleans())
+    def tls_changes(self, wanted: Wanted, at_once: bool) -> None:
+        self.dialler.turn(wanted)
+        if at_once:
+            self.pool.replacing.look(self.now)
 
     @precondition(lambda self: not self.member.retired)
     @rule()
@@ -231,8 +328,15 @@ class PoolMachine(RuleBasedStateMachine):
         if not hasattr(self, "pool"):
             return
         assert self.pool.dialing == len(self.dials)
-        assert self.pool.opened == len(self.dials) + len(self._open())
-        assert 0 <= self.pool.opened <= MOST
+        made = len(self.dials) + len(self.replaced)
+        assert self.pool.opened == made + len(self._open())
+        assert len(self.replaced) <= 1, "tried on more than one connection at once"
+        assert 0 <= self.pool.opened <= MOST + 1
+
+    @invariant()
+    def what_may_not_serve_is_not_ready(self) -> None:
+        if hasattr(self, "pool") and not self.pool.replacing.wanted.plain_too:
+            assert all(_of(one).encrypted for one in self.pool.ready)
 
     @invariant()
     def everyone_is_told_at_most_once(self) -> None:
@@ -244,7 +348,7 @@ class PoolMachine(RuleBasedStateMachine):
     def whoever_waits_waits_for_something(self) -> None:
         """A dial, or a connection that is in use or ending."""
         if hasattr(self, "pool") and self.pool.waiting:
-            assert self.dials or self._open()
+            assert self.dials or self._open() or self.replaced
 
     @invariant()
     def nobody_waits_beside_a_connection_with_room(self) -> None:
@@ -264,12 +368,26 @@ class PoolMachine(RuleBasedStateMachine):
 
     # hands
 
+    @property
+    def settled(self) -> bool:
+        return not self.replaced and all(one.way == WANTED[1].way for one in self._open())
+
     def _dial_went_well(self, connection: Connection, lost_at_once: bool = False) -> None:
         connection.opened = True
         self.connections.append(connection)
+        self.pool.joined(cast("Any", connection))
         if lost_at_once:
             self._lose(connection)
-        self.pool.dialled_well(cast("Any", connection), cast("Any", connection.wire))
+        self.pool.dialled_well(cast("Any", connection), connection.way)
+
+    def _replacement_ends(self, well: bool) -> None:
+        new, old = self.replaced.pop()
+        if well:
+            new.opened = True
+            self.connections.append(new)
+            self.pool.joined(cast("Any", new))
+        miss = None if well else Miss("TLS", handshake=True)
+        self.pool.replacing.replaced(cast("Any", old), cast("Any", new), new.way, miss)
 
     def _answer(self, connection: Connection) -> None:
         user = connection.users.pop()

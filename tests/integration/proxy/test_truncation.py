@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.encryption.contexts import ClientContexts, server_context
+from proxy.dialling import ByFiles
+from proxy.encryption.contexts import server_context
 from proxy.settings import TlsFiles
 from tests.integration.proxy.pki import Pki, pki
 from tests.integration.proxy.rig import LOOPBACK, read_head, relay, run
@@ -36,7 +37,7 @@ def test_an_answer_until_the_end_needs_the_end_that_tls_signs(pki: Pki, says_goo
         tls = server_context(_files(pki, "origin"))
         server = await asyncio.start_server(serve, LOOPBACK, 0, ssl=tls)
         async with server, relay(server.sockets[0].getsockname()[1]) as stage:
-            stage.listener.pools.tls = ClientContexts(_files(pki, "caller"))
+            stage.listener.pools.dialler = ByFiles(_files(pki, "caller"))
             reader, writer = await stage.dial()
             writer.write(ASK)
             heard = b""

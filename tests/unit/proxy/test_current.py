@@ -16,6 +16,12 @@ def _snapshot(*endpoints: Endpoint) -> Snapshot:
 
 
 class _Pool:
+    encrypted = 0
+    replacing = None
+
+    def sweep(self, now: float, looks: bool) -> None:
+        pass
+
     """A pool that says whether it was asked to close."""
 
     opened = 0
