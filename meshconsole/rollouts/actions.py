@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 
-from meshconsole.access.permissions import Action
+from meshconsole.access.permissions import Action, require
 from meshconsole.rollouts.models import MESH, Rollout
 from meshconsole.rollouts.states import OWNING, TERMINAL, RolloutState
 
@@ -20,6 +22,8 @@ _ALLOWED: dict[str, frozenset[RolloutState]] = {
     "rollout_abort": frozenset({*_S} - TERMINAL - {_S.ROLLING_BACK, _S.STUCK}),
     "rollout_rollback": _BEGUN | {_S.STUCK},
 }
+_BY_HAND = {"ca_rotation": "authority_sign_with"}
+"""Kinds whose steps a person may take too, and what that asks for."""
 _DANGER = {"rollout_start", "rollout_abort", "rollout_rollback"}
 
 
@@ -50,6 +54,15 @@ def _confirm(row: Rollout) -> str:
     if row.application != MESH:
         return row.application if row.spec.get("to") == "strict" else ""
     return str(settings.MESH_TRUST_DOMAIN)
+
+
+def approver_check(user: Any, pk: int) -> None:
+    """Raise Forbidden for whoever may approve rollouts, and may not do by hand what this one does:
+    a rollout is no way round a role."""
+    kind = Rollout.objects.filter(pk=pk).values_list("kind", flat=True).first()
+    verb = _BY_HAND.get(kind or "")
+    if verb:
+        require(user, verb)
 
 
 def is_open(row: Rollout) -> bool:

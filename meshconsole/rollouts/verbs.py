@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from meshconsole.access.permissions import require
 from meshconsole.rollouts import services
+from meshconsole.rollouts.actions import approver_check
 from meshconsole.rollouts.api import SHOWN, rollout_answer
 from meshconsole.rollouts.serializers import BypassInput, VerbInput
 
@@ -51,7 +52,8 @@ class RolloutApproveView(APIView):
 
     @extend_schema(operation_id="rollout_approve", request=VerbInput, responses=SHOWN)
     def post(self, request: Request, pk: int) -> Response:
-        """Let it begin; 403 for whoever asked for it."""
+        """Let it begin; 403 for whoever asked for it, or may not do by hand what it does."""
+        approver_check(request.user, pk)
         services.rollout_approve(pk=pk, **_given(request))
         return rollout_answer(request, pk)
 

@@ -15,7 +15,7 @@ from meshconsole.core.errors import MeshError
 from meshconsole.core.pages import page_of, search_of
 from meshconsole.inventory.models import Application
 from meshconsole.rollouts import ledger_pages, pages, selectors, services
-from meshconsole.rollouts.actions import rollout_actions
+from meshconsole.rollouts.actions import approver_check, rollout_actions
 from meshconsole.rollouts.charts import chart_of
 from meshconsole.rollouts.kinds.registry import KINDS
 from meshconsole.rollouts.models import Rollout
@@ -66,6 +66,8 @@ def verb_page(name: str) -> Callable[..., HttpResponse]:
     @page_verb(name)
     def view(request: HttpRequest, pk: int) -> HttpResponse:
         try:
+            if name == "rollout_approve":
+                approver_check(request.user, pk)
             act(pk=pk, now=timezone.now(), **_given(request, pk, name))
         except MeshError as error:
             return _refused(request, pk, error)

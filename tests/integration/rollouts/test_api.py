@@ -7,9 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from meshconsole.encryption.keeping import authority_ensure
 from tests.factories import an_instance
 
 pytestmark = pytest.mark.django_db
@@ -112,3 +115,22 @@ def test_a_wrong_wish_says_where(api_of: Api) -> None:
     answer = api_of("operator").post(PATH, WISH | {"spec": {"split": {"Group_1": 1}}})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/spec/split")
     assert api_of("operator").post(f"{PATH}/preview", {}).status_code in (400, 422)
+
+
+def test_a_rollout_is_no_way_round_the_role_that_its_steps_ask_for(
+    api_of: Api, client: Client, person: Callable[[str], User]
+) -> None:
+    authority_ensure(timezone.now())
+    pk = api_of("operator").post(PATH, {"kind": "ca_rotation", "spec": {}}).json()["id"]
+    api_of("operator").post(f"{PATH}/{pk}/preview")
+    begun = api_of("operator").post(f"{PATH}/{pk}/start")
+    assert begun.json()["state"] == "awaiting_approval"
+    refused = api_of("approver").post(f"{PATH}/{pk}/approve")
+    assert refused.status_code == 403
+    assert "needs the role admin" in refused.json()["detail"]
+    client.force_login(person("approver"))
+    page = client.post(f"/rollouts/{pk}/approve/", {"confirm": "ca_rotation"})
+    assert "needs the role admin" in page.content.decode()
+    assert api_of("viewer").get(f"{PATH}/{pk}").json()["state"] == "awaiting_approval"
+    approved = api_of("admin").post(f"{PATH}/{pk}/approve")
+    assert (approved.status_code, approved.json()["state"]) == (200, "approved")
