@@ -23,6 +23,7 @@ from proxy.encryption.contexts import mesh_client
 from proxy.encryption.holder import Holder
 from proxy.encryption.identity import Identity, KeyRequest
 from proxy.inbound.gate import Gate
+from proxy.interception.inward import Inward
 from proxy.listener import Listener
 from proxy.pools import Pools
 from proxy.server import Server
@@ -148,8 +149,10 @@ async def guarded(
     speaks: Spoken = "auto",
     limits: Limits = QUICK,
     certified: bool = True,
+    intercepts: bool = False,
 ) -> AsyncIterator[Guarded]:
-    """The inbound side of a sidecar of `order`, whose application listens at `port`."""
+    """The inbound side of a sidecar of `order`, whose application listens at `port`; `intercepts`
+    if callers dialled something else, which a test has to say in the kernel's place."""
     holder, current = Holder(), Current()
     gate = Gate("order", "order-1", holder)
     current.watch(lambda: holder.follow(current.snapshot))
@@ -170,6 +173,7 @@ async def guarded(
         limits=limits,
         speaks=speaks,
         tunnels=routing,
+        interception=Inward(choice, lambda _: choice, ()) if intercepts else None,
         gate=gate,
     )
     server = Server(limits)

@@ -11,7 +11,8 @@ from datetime import timedelta
 
 import pytest
 
-from proxy.contract.snapshot import TlsMode
+from proxy.contract.snapshot import Caller, TlsMode
+from proxy.settings import HostPort
 from tests.harness.authority import TRUST_DOMAIN
 from tests.integration.proxy import bolt
 from tests.integration.proxy.guarded import (
@@ -160,6 +161,32 @@ def test_who_cannot_prove_to_be_a_sidecar_is_refused_and_the_log_says_why(
     lines = [one for one in caplog.messages if one.startswith("inbound refused 127.0.0.1: ")]
     assert len(lines) == 1
     assert words in lines[0]
+
+
+def test_calls_that_were_led_here_by_the_kernel_are_met_in_the_same_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene() -> None:
+        async with application() as port:
+
+            def destination(_own: object) -> HostPort:
+                return HostPort("127.0.0.1", port)
+
+            for module in ("door", "original"):
+                asked = f"proxy.interception.{module}.original_destination"
+                monkeypatch.setattr(asked, destination)
+            async with guarded(port, "permissive", intercepts=True) as stage:
+                for tls in (None, caller_context()):
+                    assert status_of(await ask_http1(stage, tls)) == 200
+                    assert await ask_tcp(stage, tls) == b"\x00anything"
+                stage.follow("strict", callers=(Caller(app="front"),), callers_mode="enforce")
+                assert status_of(await ask_http1(stage, None)) == 403
+                assert status_of(await ask_http1(stage, caller_context("front"))) == 200
+                assert status_of(await ask_http1(stage, caller_context("stock"))) == 403
+                with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                    await ask_tcp(stage, caller_context("stock", speaks="tcp"))
+
+    run(scene())
 
 
 def test_plaintext_refuses_tls_in_words_of_tls(caplog: pytest.LogCaptureFixture) -> None:
