@@ -11,11 +11,11 @@ from django.conf import settings
 from django.db import transaction
 
 from meshconsole.audit.services import audit_record
-from meshconsole.core.errors import FieldFault, Invalid
+from meshconsole.core.errors import Degraded, FieldFault, Invalid
 from meshconsole.encryption import authority
 from meshconsole.encryption.keeping import authority_ensure, roots_pem, signer_of
 from meshconsole.encryption.models import Authority, Certificate, JoinToken
-from meshconsole.encryption.signing import Wanted
+from meshconsole.encryption.signing import SigningFailed, Wanted
 from proxy.contract.identity import InstanceIdentity, InvalidIdentity, Node, check_name
 
 LEAF_LIFE = timedelta(hours=24)
@@ -56,12 +56,15 @@ def join_token_create(
 ) -> str:
     """A token for one enrolment within `ttl_seconds` (at most 600); shown once, kept as a hash.
 
-    Raises Invalid.
+    Raises Invalid, and Degraded when the first authority is to be outside and is not there.
     """
     _check_token_request(application, unit, instance, ttl_seconds)
     secret = secrets.token_urlsafe(_SECRET_BYTES)
-    with transaction.atomic():
+    try:
         pin = authority_ensure(now).pin
+    except SigningFailed as error:
+        raise Degraded(str(error), code="signer") from None
+    with transaction.atomic():
         token = JoinToken.objects.create(
             secret_sha256=_hashed(secret),
             application=application,

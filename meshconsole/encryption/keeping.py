@@ -60,32 +60,42 @@ def authority_ensure(now: datetime) -> Authority:
     return Authority.objects.filter(state=AuthorityState.SIGNING).first() or _first(now)
 
 
-def authority_make(*, now: datetime, state: AuthorityState) -> Authority:
-    """The next generation, of the kind that the settings say; raises SigningFailed."""
-    generation = Authority.objects.count() + 1
-    domain = settings.MESH_TRUST_DOMAIN
+def authority_outside(*, now: datetime) -> tuple[str, Shown] | None:
+    """Where the next generation's key is and what it shows; None when it is made here.
+
+    Asked before any transaction, since it may be far away. Raises SigningFailed.
+    """
     kind = Authority.Signer(settings.MESH_SIGNER)
-    location, sealed = "", b""
     if kind == Authority.Signer.LOCAL:
-        root = authority.root_create(trust_domain=domain, generation=generation, now=now)
-        shown = Shown(root.pem, "")
-        sealed = sealing.seal(
-            sealing.root_key_der(root), kek=_kek(), context=_context(domain, generation)
-        )
-    elif kind == Authority.Signer.FILE:
+        return None
+    if kind == Authority.Signer.FILE:
         location = str(settings.MESH_AUTHORITY_FILE or "")
         if not location:
             raise SigningFailed("MESH_AUTHORITY_FILE says where the authority's key is; set it.")
-        _, shown = keyfile_read(Path(location), now=now)
-    else:
-        place = _vault()
-        location = f"{place.mount}/{place.role}"
-        shown = VaultSigner(place).shown(now=now)
+        return location, keyfile_read(Path(location), now=now)[1]
+    place = _vault()
+    return f"{place.mount}/{place.role}", VaultSigner(place).shown(now=now)
+
+
+def authority_make(
+    outside: tuple[str, Shown] | None, *, now: datetime, state: AuthorityState
+) -> Authority:
+    """The next generation: with the key that is `outside`, or with one made here and sealed."""
+    generation = Authority.objects.count() + 1
+    domain = settings.MESH_TRUST_DOMAIN
+    sealed = b""
+    if outside is None:
+        root = authority.root_create(trust_domain=domain, generation=generation, now=now)
+        outside = "", Shown(root.pem, "")
+        sealed = sealing.seal(
+            sealing.root_key_der(root), kek=_kek(), context=_context(domain, generation)
+        )
+    location, shown = outside
     certificate = authority.certificate_load(shown.root)
     return Authority.objects.create(
         generation=generation,
         trust_domain=domain,
-        signer=kind,
+        signer=settings.MESH_SIGNER,
         location=location,
         state=state,
         signs_from=now if state == AuthorityState.SIGNING else None,
@@ -129,9 +139,10 @@ def roots_pem() -> str:
 
 
 def _first(now: datetime) -> Authority:
+    outside = authority_outside(now=now)
     try:
         with transaction.atomic():
-            made = authority_make(now=now, state=AuthorityState.SIGNING)
+            made = authority_make(outside, now=now, state=AuthorityState.SIGNING)
             revision.bump()
             return made
     except IntegrityError:  # another process made it at the same moment

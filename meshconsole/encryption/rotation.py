@@ -14,8 +14,9 @@ from meshconsole.audit.services import audit_record
 from meshconsole.core import revision
 from meshconsole.core.errors import Conflict, Degraded, NotFound
 from meshconsole.encryption import authority
-from meshconsole.encryption.keeping import authority_ensure, authority_make
+from meshconsole.encryption.keeping import authority_ensure, authority_make, authority_outside
 from meshconsole.encryption.models import Authority
+from meshconsole.encryption.sealing import SealBroken
 from meshconsole.encryption.signing import SigningFailed
 from meshconsole.encryption.states import IN_FORCE, TRANSITIONS, AuthorityEvent, AuthorityState
 from meshconsole.live.publish import publish_on_commit
@@ -32,33 +33,38 @@ def authority_add(*, now: datetime, actor: str, reason: str = "") -> Authority:
     cannot be reached.
     """
     try:
-        authority_ensure(now)
-        with transaction.atomic():
-            known = list(Authority.objects.select_for_update().filter(state__in=IN_FORCE))
-            if len(known) >= GENERATIONS_LIMIT:
-                raise Conflict(
-                    f"{len(known)} generations are trusted already; retire one of them first.",
-                    code="generations_many",
-                )
-            made = authority_make(now=now, state=AuthorityState.TRUSTED)
-            _refuse_known(made, known)
-            revision.bump()
-            audit_record(
-                actor=actor,
-                verb="authority_add",
-                object=f"authority:{made}",
-                after={
-                    "signer": made.signer,
-                    "location": made.location,
-                    "pin": made.pin,
-                    "ends_at": made.ends_at.isoformat(),
-                },
-                reason=reason,
-            )
-            publish_on_commit(topic="authorities", kind="added", ref=str(made))
-            return made
-    except SigningFailed as error:
+        return _added(now=now, actor=actor, reason=reason)
+    except (SigningFailed, SealBroken) as error:
         raise Degraded(str(error), code="signer") from None
+
+
+def _added(*, now: datetime, actor: str, reason: str) -> Authority:
+    authority_ensure(now)
+    outside = authority_outside(now=now)
+    with transaction.atomic():
+        known = list(Authority.objects.select_for_update().filter(state__in=IN_FORCE))
+        if len(known) >= GENERATIONS_LIMIT:
+            raise Conflict(
+                f"{len(known)} generations are trusted already; retire one of them first.",
+                code="generations_many",
+            )
+        made = authority_make(outside, now=now, state=AuthorityState.TRUSTED)
+        _refuse_known(made, known)
+        revision.bump()
+        audit_record(
+            actor=actor,
+            verb="authority_add",
+            object=f"authority:{made}",
+            after={
+                "signer": made.signer,
+                "location": made.location,
+                "pin": made.pin,
+                "ends_at": made.ends_at.isoformat(),
+            },
+            reason=reason,
+        )
+        publish_on_commit(topic="authorities", kind="added", ref=str(made))
+    return made
 
 
 def authority_sign_with(

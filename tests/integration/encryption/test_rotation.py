@@ -194,6 +194,20 @@ def test_vault_follows_a_local_root(tmp_path: Path, settings: Settings) -> None:
             joined()
 
 
+def test_a_token_is_not_made_while_the_first_authority_is_away(
+    tmp_path: Path, settings: Settings
+) -> None:
+    settings.MESH_SIGNER = "file"
+    settings.MESH_AUTHORITY_FILE = tmp_path / "nowhere.pem"
+    with pytest.raises(Degraded, match="cannot be read"):
+        join_token_create(application="order", unit="unit1", actor="ann", now=NOW)
+    settings.MESH_SIGNER = "local"
+    settings.MESH_KEK_FILE = tmp_path / "kek"
+    (tmp_path / "kek").write_text("short")
+    with pytest.raises(Degraded, match="MESH_KEK_FILE holds 5 characters"):
+        add()
+
+
 def test_a_token_lives_on_when_nobody_could_sign(tmp_path: Path, settings: Settings) -> None:
     root = an_authority("offline root")
     settings.MESH_SIGNER = "file"
