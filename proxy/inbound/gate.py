@@ -117,6 +117,7 @@ class Gate:
         """A handshake did not succeed."""
         reason, words = why_failed(error)
         self.refusals.refuse(reason, listener.name, source, words)
+        _count_failed(listener)
 
     def known(self, listener: Listener, source: str, tls: Session) -> bool:
         """Find out who it is whose handshake succeeded; False refuses, which is said."""
@@ -124,6 +125,7 @@ class Gate:
             tls.peer = self.peers.of(tls, self.holder.domain)
         except WrongPeer as error:
             self.refusals.refuse("wrong_identity", listener.name, source, str(error).rstrip("."))
+            _count_failed(listener)
             return False
         return True
 
@@ -244,3 +246,9 @@ class Gate:
             for caller in list(listener.callers):
                 if not listener.is_unknown(caller):
                     self.judge(caller)
+
+
+def _count_failed(listener: Listener) -> None:
+    """In the ledger: of a caller nobody knows, which became no more than a connection."""
+    if listener.ledger is not None:
+        listener.ledger.caller("", "", "tcp", True).handshakes_failed += 1

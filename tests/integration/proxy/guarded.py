@@ -24,6 +24,7 @@ from proxy.encryption.holder import Holder
 from proxy.encryption.identity import Identity, KeyRequest
 from proxy.inbound.gate import Gate
 from proxy.interception.inward import Inward
+from proxy.links.ledger import Ledger
 from proxy.listener import Listener
 from proxy.pools import Pools
 from proxy.server import Server
@@ -175,6 +176,7 @@ async def guarded(
         tunnels=routing,
         interception=Inward(choice, lambda _: choice, ()) if intercepts else None,
         gate=gate,
+        ledger=Ledger(),
     )
     server = Server(limits)
     current.swap(told(mode), 1)
@@ -187,6 +189,8 @@ async def guarded(
         await server.drain()
         clock.cancel()
         await asyncio.wait({clock})
+    assert listener.ledger is not None
+    assert listener.ledger.told().imbalance == 0
     assert listener.admission.in_flight == 0
     assert not listener.callers
     assert not listener.unknown

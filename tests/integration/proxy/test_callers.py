@@ -12,7 +12,14 @@ import pytest
 from proxy.access_log import AccessLog
 from proxy.contract.snapshot import Caller
 from tests.integration.proxy import bolt
-from tests.integration.proxy.guarded import Guarded, application, caller_context, guarded, uri_of
+from tests.integration.proxy.guarded import (
+    FOREIGN,
+    Guarded,
+    application,
+    caller_context,
+    guarded,
+    uri_of,
+)
 from tests.integration.proxy.http2_peers import GET, Peer, head
 from tests.integration.proxy.rig import body_of, read_answer, run, status_of, until
 
@@ -126,6 +133,29 @@ def test_open_connections_are_judged_again_when_the_list_changes() -> None:
             assert await allowed.readexactly(4) == b"more"
             for one in (writer, to_denied, to_allowed):
                 one.close()
+
+    run(scene())
+
+
+def test_the_ledger_names_callers_by_their_certificates_and_counts_failed_handshakes() -> None:
+    async def scene() -> None:
+        async with application() as port, guarded(port, "permissive") as stage:
+            for tls in (caller_context("front"), caller_context("stock"), None):
+                assert status_of(await ask(stage, tls)) == 200
+            with pytest.raises((OSError, asyncio.IncompleteReadError)):
+                await ask(stage, caller_context("front", root=FOREIGN))
+            await until(lambda: stage.gate.refusals.counts)
+            assert stage.listener.ledger is not None
+            rows = {
+                (row.app, row.encrypted): (row.completed, row.handshakes_failed)
+                for row in stage.listener.ledger.told().edges
+            }
+            assert rows == {
+                ("front", True): (1, 0),
+                ("stock", True): (1, 0),
+                ("", False): (1, 0),
+                ("", True): (0, 1),
+            }
 
     run(scene())
 
