@@ -31,6 +31,7 @@ from proxy.healing.detector import Detector
 from proxy.intake import Intake
 from proxy.membership import Membership
 from proxy.outbox import Outbox
+from proxy.renewal import Early
 from proxy.reporter import Reporter
 from proxy.settings import MeshSettings
 from proxy.spool import EventSpool
@@ -66,6 +67,7 @@ class Agent:
         self._settings = settings
         self._current = current
         self._links = links
+        self._early = Early()
         self._random = random or Random()  # noqa: S311 - spreads load, guards nothing
         self._sleep = sleep
         self._backoff = Backoff(self._random)
@@ -216,6 +218,7 @@ class Agent:
                 identity,
                 self._random,
                 self._links,
+                self._early,
             )
             opened_at = loop.time()
             self._channel, self._error = channel, ""

@@ -18,7 +18,7 @@ from proxy.encryption.identity import Identity, InvalidCertificate, utc_now
 from proxy.intake import Intake
 from proxy.outbox import Outbox
 from proxy.pace import Pace
-from proxy.renewal import Renewal
+from proxy.renewal import Early, Renewal
 from proxy.reporter import Reporter
 from proxy.websocket import ClientConnection, ConnectionClosed, ConnectionClosedError
 
@@ -47,13 +47,15 @@ class Channel:
         identity: Identity,
         random: Random,
         links: Callable[[], Links],
+        early: Early,
     ) -> None:
         self._socket = socket
         self._node = node
         self._intake = intake
         self._outbox = outbox
         self._reporter = reporter
-        self._renewal = Renewal(identity, random)
+        self._renewal = Renewal(identity, random, early)
+        self._followed = asyncio.Event()
         self._links = links
         self._sent = 0
         self.bye: Bye | None = None
@@ -101,6 +103,7 @@ class Channel:
         match message:
             case Push():
                 await self._send(await self._intake.taken(message))
+                self._followed.set()
             case Receipt():
                 self._reporter.received(message.seq)
             case Cert():
@@ -160,7 +163,11 @@ class Channel:
     async def _renewals(self) -> None:
         with contextlib.suppress(ConnectionClosed):
             while True:
-                await asyncio.sleep(self._renewal.seconds_to_next(utc_now()))
+                self._followed.clear()
+                self._renewal.follow(*self._intake.signs, utc_now())
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._renewal.seconds_to_next(utc_now())):
+                        await self._followed.wait()
                 request = self._renewal.due(utc_now())
                 if request is not None:
                     await self._send(request)

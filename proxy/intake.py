@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from proxy.configuration import Held, Refusal, applied, whole
 from proxy.contract import codec
 from proxy.contract.session import Ack, Gauges, Have, Nack, Push
+from proxy.contract.snapshot import MESH
 from proxy.current import Current
 from proxy.store import SnapshotStore
 from proxy.writer import LatestWriter
@@ -37,6 +38,14 @@ class Intake:
     def have(self) -> Have | None:
         """What to tell the console on hello."""
         return None if self.held is None else Have(self.held.v, self.held.digest)
+
+    @property
+    def signs(self) -> tuple[str, int]:
+        """Which root signs leaves, as the snapshot says, and how many endpoints it names."""
+        snapshot = self._current.snapshot
+        trust = snapshot.trust.get(MESH)
+        endpoints = sum(len(service.endpoints) for service in snapshot.service.values())
+        return (trust.issuer if trust is not None else ""), endpoints
 
     def whole(self) -> bytes:
         """What is in force as a whole push; empty for nothing."""

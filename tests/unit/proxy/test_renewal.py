@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from proxy.encryption.identity import Identity, InvalidCertificate, KeyRequest
-from proxy.renewal import Renewal
+from proxy.renewal import EARLY_SECONDS, Early, Renewal
 from tests.harness.authority import TRUST_DOMAIN, MeshRoot
 
 ROOT = MeshRoot()
@@ -20,6 +20,9 @@ def identity() -> Identity:
     return request.fulfilled(
         ROOT.cert(request.csr, URI), unit="unit1", app="order", now=datetime.now(UTC)
     )
+
+
+WHO = identity()
 
 
 def test_it_is_due_at_half_of_the_life_give_or_take_a_tenth() -> None:
@@ -68,3 +71,38 @@ def test_a_certificate_for_another_key_is_refused() -> None:
     other = KeyRequest("order-1")
     with pytest.raises(InvalidCertificate, match="another key"):
         renewal.received(ROOT.cert(other.csr, URI, id=request.id), datetime.now(UTC))
+
+
+def test_a_leaf_of_another_issuer_than_the_mesh_signs_with_is_renewed_in_a_moment() -> None:
+    now = datetime.now(UTC)
+    who = identity()
+    for seed in range(50):
+        renewal = Renewal(who, Random(seed))
+        renewal.follow(who.issuer, 3, now)
+        renewal.follow("", 3, now)
+        assert renewal.seconds_to_next(now) == 60.0, "what it has will do"
+        renewal.follow("ab" * 20, 3, now)
+        assert renewal.seconds_to_next(now) <= EARLY_SECONDS
+        assert renewal.due(now + timedelta(seconds=EARLY_SECONDS)) is not None
+
+
+def test_many_endpoints_ask_over_a_longer_time() -> None:
+    now = datetime.now(UTC)
+    pauses = []
+    for seed in range(200):
+        renewal = Renewal(WHO, Random(seed))
+        renewal.follow("ab" * 20, 1500, now)
+        pauses.append(renewal.seconds_to_next(now))
+    assert max(pauses) > 25
+    assert max(pauses) <= 30
+    assert min(pauses) < 5
+
+
+def test_a_console_that_goes_on_with_the_old_root_is_asked_ever_less_often() -> None:
+    now, early, asked = datetime.now(UTC), Early(), 0
+    for _ in range(3600):  # a stream each second, each with a leaf of the old root again
+        renewal = Renewal(WHO, Random(1), early)
+        renewal.follow("ab" * 20, 3, now)
+        asked += renewal.due(now + timedelta(seconds=EARLY_SECONDS)) is not None
+        now += timedelta(seconds=1)
+    assert 4 <= asked <= 8
