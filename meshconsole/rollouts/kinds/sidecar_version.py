@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from django.conf import settings
 
-from meshconsole.inventory.models import Instance, InstanceQuerySet, Source, Tier
+from meshconsole.inventory.models import Instance, Tier
 from meshconsole.inventory.selectors import application_get
 from meshconsole.rollouts.kinds.protocol import (
     Before,
@@ -30,8 +30,9 @@ from meshconsole.rollouts.kinds.protocol import (
     converted,
     untouched,
 )
+from meshconsole.rollouts.kinds.seats import applications_of, seats_of, sidecars_of
 from meshconsole.rollouts.models import MESH, Rollout, Wave
-from meshconsole.rollouts.plan import Seat, ladder
+from meshconsole.rollouts.plan import ladder
 
 
 class VersionSpec(Spec, frozen=True, kw_only=True):
@@ -62,13 +63,8 @@ class SidecarVersion:
     def plan(self, rollout: Rollout) -> Draft:
         """A ladder over the sidecars of another version."""
         spec = converted(rollout.spec, VersionSpec)
-        rows = _sidecars(rollout).exclude(sidecar_version=spec.version)
-        seats = {
-            name: Seat(instance=name, application=app, unit=unit)
-            for name, app, unit in rows.values_list(
-                "instance_id", "application__name", "unit__name"
-            )
-        }
+        rows = sidecars_of(applications_of(rollout)).exclude(sidecar_version=spec.version)
+        seats = seats_of(rows)
         whom = rollout.application or "the whole mesh"
         return Draft(
             summary=f"Replace {len(seats)} sidecars of {whom} by {spec.version}.",
@@ -124,13 +120,6 @@ class SidecarVersion:
 
     def done(self, rollout: Rollout, now: datetime) -> None:
         """Nothing: the last wave is all of it."""
-
-
-def _sidecars(rollout: Rollout) -> InstanceQuerySet:
-    rows = Instance.objects.open().filter(source=Source.SIDECAR)
-    if rollout.application != MESH:
-        rows = rows.filter(application__name=rollout.application)
-    return rows
 
 
 def _versions(names: Sequence[str] | Mapping[str, str]) -> dict[str, str]:

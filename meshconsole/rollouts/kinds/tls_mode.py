@@ -18,7 +18,7 @@ import msgspec
 from meshconsole.encryption.blockers import LINK_CAPS
 from meshconsole.encryption.selectors import modes_of, strict_blockers
 from meshconsole.encryption.services import mode_default_set, modes_set
-from meshconsole.inventory.models import Application, Instance, Source, Tier
+from meshconsole.inventory.models import Instance, Source, Tier
 from meshconsole.inventory.selectors import application_get
 from meshconsole.rollouts.kinds.modes import (
     ACCEPTED_SECONDS,
@@ -41,8 +41,9 @@ from meshconsole.rollouts.kinds.protocol import (
     converted,
     untouched,
 )
+from meshconsole.rollouts.kinds.seats import applications_of, seats_of, sidecars_of
 from meshconsole.rollouts.models import MESH, Rollout, Target, Wave
-from meshconsole.rollouts.plan import Seat, ladder
+from meshconsole.rollouts.plan import ladder
 from meshconsole.rollouts.record import write_down
 from meshconsole.telemetry import links
 from proxy.contract.reports import LinkState
@@ -79,8 +80,8 @@ class TlsModes:
     def plan(self, rollout: Rollout) -> Draft:
         """A ladder for each stage, over the instances that are not there yet."""
         spec = converted(rollout.spec, TlsSpec)
-        apps, modes = _applications(rollout), _modes(_applications(rollout))
-        seats = {seat.instance: seat for seat in _seats(apps) if seat.instance in modes}
+        apps = applications_of(rollout)
+        modes, seats = _modes(apps), seats_of(sidecars_of(apps))
         waves: list[WavePlan] = []
         for stage in stages(spec.to, set(modes.values())):
             reached = [seats[name] for name, mode in modes.items() if _is_short(mode, stage, spec)]
@@ -111,11 +112,11 @@ class TlsModes:
         spec = converted(rollout.spec, TlsSpec)
         found = []
         if rank(spec.to) > rank("permissive"):
-            found += _too_old(_applications(rollout))
+            found += _too_old(applications_of(rollout))
         if spec.to != "strict" or (wave is not None and wave.stage != "strict"):
             return found
         quiet = max(1, math.ceil(QUIET_MINUTES * spec.soak_scale))
-        for app in _applications(rollout):
+        for app in applications_of(rollout):
             modes = _modes([app])
             if not modes:
                 continue
@@ -160,7 +161,7 @@ class TlsModes:
         way was in none of them and stays as it is: no instance leaps over a step."""
         spec = converted(rollout.spec, TlsSpec)
         why = f"rollout {rollout}"
-        for app in _applications(rollout):
+        for app in applications_of(rollout):
             modes = _modes([app])
             late = {name: mode for name, mode in modes.items() if mode != spec.to}
             if late:
@@ -269,42 +270,16 @@ def _states(work: Work) -> dict[str, LinkState]:
     return {name: told.state for name, told in links.latest(work.told or ()).items()}
 
 
-def _applications(rollout: Rollout) -> list[str]:
-    if rollout.application != MESH:
-        return [rollout.application]
-    return list(Application.objects.order_by("name").values_list("name", flat=True))
-
-
 def _modes(apps: Sequence[str] | set[str]) -> dict[str, TlsMode]:
     """Intended modes of open instances that have a sidecar."""
-    names = set(
-        Instance.objects.open()
-        .filter(application__name__in=apps, source=Source.SIDECAR)
-        .values_list("instance_id", flat=True)
-    )
+    names = set(sidecars_of(apps).values_list("instance_id", flat=True))
     return {
         name: mode for app in sorted(apps) for name, mode in modes_of(app).items() if name in names
     }
 
 
-def _seats(apps: Sequence[str]) -> list[Seat]:
-    rows = Instance.objects.open().filter(application__name__in=apps, source=Source.SIDECAR)
-    found = rows.values_list(
-        "instance_id", "application__name", "unit__name", "labels", "unit__labels"
-    )
-    return [
-        Seat(
-            instance=name,
-            application=app,
-            unit=unit,
-            environment=str({**unit_labels, **labels}.get("env", "")),
-        )
-        for name, app, unit, labels, unit_labels in found
-    ]
-
-
 def _too_old(apps: Sequence[str]) -> list[str]:
-    rows = Instance.objects.open().filter(application__name__in=apps, source=Source.SIDECAR)
+    rows = sidecars_of(apps)
     return [
         f"The sidecar of {name} is too old to speak TLS; update it."
         for name, caps in rows.order_by("instance_id").values_list("instance_id", "caps")

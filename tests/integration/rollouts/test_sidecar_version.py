@@ -8,7 +8,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from meshconsole.core.errors import Conflict
-from meshconsole.inventory.models import Instance
+from meshconsole.inventory.models import Instance, Unit
 from meshconsole.inventory.states import InstanceState
 from meshconsole.rollouts.models import Rollout
 from meshconsole.rollouts.services import rollout_create, rollout_plan, rollout_start
@@ -54,6 +54,16 @@ def test_every_sidecar_has_the_new_version_in_the_end(mesh: Mesh, settings: Sett
     mesh.each_second = actuate
     assert mesh.finish(row) == RolloutState.COMPLETED, row.note
     assert versions() == {"2.0"}
+
+
+def test_staging_comes_before_production(mesh: Mesh, settings: Settings) -> None:
+    settings.MESH_SIDECAR_ACTUATOR = "demo"
+    Unit.objects.filter(name="unit3").update(labels={"env": "staging"})
+    Instance.objects.filter(instance_id="order-6").update(labels={"env": "prod"})
+    row = started(mesh)
+    first, second, *_ = row.waves.all()
+    reached = [target.instance for wave in (first, second) for target in wave.targets.all()]
+    assert reached == ["order-3", "order-9"]
 
 
 def test_a_version_that_fails_requests_is_taken_back(mesh: Mesh, settings: Settings) -> None:
