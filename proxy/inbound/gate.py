@@ -17,6 +17,7 @@ from proxy.contract.snapshot import Inbound, Snapshot, TlsMode
 from proxy.encryption.holder import Holder, NoIdentity
 from proxy.encryption.peers import Peers, WrongPeer
 from proxy.encryption.refusals import Refusals, why_failed
+from proxy.inbound.callers import Callers
 from proxy.inbound.standing import bare_of, standing
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from proxy.encryption.peers import Peer
     from proxy.errors import Refusal
     from proxy.facing import CallerConnection
-    from proxy.inbound.standing import Objection
     from proxy.listener import Listener
 
 LEAVE_SECONDS = 600.0
@@ -45,11 +45,9 @@ class Gate:
         self.holder = holder
         self.mode: TlsMode = "plaintext"
         self._mode_since = monotonic()
-        self.inbound = Inbound(name=app)
         self.peers = Peers()
         self.refusals = Refusals()
-        self.denied: dict[str, int] = {"observe": 0, "enforce": 0}
-        """Requests and sessions of callers who are not on the list."""
+        self.callers = Callers(app, self.refusals)
         self.sources: dict[str, None] = {}
         """Where callers in plaintext came from, the latest last."""
         self.listeners: list[Listener] = []
@@ -67,10 +65,10 @@ class Gate:
         """Put in force what a snapshot says of this side."""
         inbound = snapshot.inbound.get(self._app) or Inbound(name=self._app)
         mode = inbound.mode_of(self._instance)
-        if (inbound, mode) == (self.inbound, self.mode):
+        if (inbound, mode) == (self.callers.inbound, self.mode):
             return
         mode_changed = mode != self.mode
-        self.inbound, self.mode = inbound, mode
+        self.callers.inbound, self.mode = inbound, mode
         if mode_changed:
             self._mode_since = monotonic()
         self._judge_again()
@@ -87,18 +85,6 @@ class Gate:
     def takes_plaintext(self) -> bool:
         """Is anybody served who does not encrypt?"""
         return self.mode != "strict"
-
-    def allows(self, peer: Peer | None) -> bool:
-        """Is this caller on the list, or is there none? Who shows no certificate is on no list."""
-        if self.inbound.callers_mode == "off":
-            return True
-        if peer is None:
-            return False
-        who = peer.who
-        return any(
-            (not one.app or one.app == who.app) and (not one.unit or one.unit == who.unit)
-            for one in self.inbound.callers
-        )
 
     # those who arrive
 
@@ -146,7 +132,7 @@ class Gate:
                 )
         else:
             self._trust(peer.der, True)  # or its handshake would have failed
-        if self.inbound.callers_mode == "off" or self.allows(peer):
+        if self.callers.allows(peer):
             return listener
         return self._objecting(listener, source, peer, leaves=False)
 
@@ -156,7 +142,7 @@ class Gate:
         """Judge an open connection by what is in force now."""
         bare = bare_of(caller.listener)
         leaves = not self._fits(caller)
-        if not self.allows(caller.peer):
+        if not self.callers.allows(caller.peer):
             source = bare.source_of(caller)
             caller.turn_to(self._objecting(bare, source, caller.peer, leaves=leaves))
         elif leaves:
@@ -196,32 +182,22 @@ class Gate:
     def _objecting(
         self, listener: Listener, source: str, peer: Peer | None, *, leaves: bool
     ) -> Listener:
-        enforced = self.inbound.callers_mode == "enforce"
-        objection = self._objection(listener.name, source, peer, enforced)
-        return standing(listener, leaves=leaves, objection=objection, denies=enforced)
-
-    def _objection(self, door: str, source: str, peer: Peer | None, enforced: bool) -> Objection:
-        who = peer.who.uri if peer is not None else ""
-        verb = "refused" if enforced else "would refuse"
-        said = who or f"a caller without a certificate at {source or 'some address'}"
-
-        def objection() -> Refusal | None:
-            self.denied["enforce" if enforced else "observe"] += 1
-            sentence = f"{door} {verb} {said}: it is not among the callers of {self._app!r}"
-            self.refusals.say("denied", who or source, sentence)
-            return errors.not_allowed(self._app, who) if enforced else None
-
-        return objection
+        objection = self.callers.objection(listener.name, source, peer)
+        return standing(listener, leaves=leaves, objection=objection, denies=self.callers.enforced)
 
     # of which other processes know a part
 
     def counted(self) -> tuple[dict[str, int], dict[str, int], tuple[str, ...]]:
         """Who was refused by reason, who was denied by how, and the sources of plaintext."""
-        return dict[str, int](self.refusals.counts), dict[str, int](self.denied), (*self.sources,)
+        return (
+            dict[str, int](self.refusals.counts),
+            dict[str, int](self.callers.denied),
+            (*self.sources,),
+        )
 
     def add(self, refused: dict[str, int], denied: dict[str, int], sources: Iterable[str]) -> None:
         """Add what a worker has counted."""
-        for counts, added in ((self.refusals.counts, refused), (self.denied, denied)):
+        for counts, added in ((self.refusals.counts, refused), (self.callers.denied, denied)):
             for name, n in added.items():
                 counts[name] = counts.get(name, 0) + n
         for source in sources:

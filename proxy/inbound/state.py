@@ -31,7 +31,7 @@ def link_state(
         tls_connections=sum(encrypted for _, encrypted in callers),
         plain_requests=_plain_requests(windows),
         plain_sources=tuple(gate.sources),
-        denied=sum(gate.denied.values()),
+        denied=sum(gate.callers.denied.values()),
         fallen_back=fallen_back,
     )
 

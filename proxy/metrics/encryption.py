@@ -25,7 +25,7 @@ def gate_of(gate: Gate, state: LinkState) -> Iterator[Family]:
         "meshproxy_callers_denied_total",
         "counter",
         "Requests and sessions of callers who are not on the list.",
-        [("", {"mode": mode}, n) for mode, n in gate.denied.items()],
+        [("", {"mode": mode}, n) for mode, n in gate.callers.denied.items()],
     )
     yield Family(
         "meshproxy_tls_mode",

@@ -51,7 +51,7 @@ def test_over_http1_it_is_403_with_a_flag_and_a_sentence(
             nameless = await ask(stage, None)
             assert status_of(nameless) == 403
             assert b"A caller without a certificate" in body_of(nameless)
-            assert stage.gate.denied == {"observe": 0, "enforce": 2}
+            assert stage.gate.callers.denied == {"observe": 0, "enforce": 2}
             assert stage.listener.refusals == {"UAEX": 2}
 
     run(scene())
@@ -103,7 +103,7 @@ def test_what_is_only_observed_is_served_counted_and_logged(
             stage.follow("permissive", callers=ONLY_FRONT, callers_mode="observe")
             for tls in (caller_context("front"), caller_context("stock"), None):
                 assert status_of(await ask(stage, tls)) == 200
-            assert stage.gate.denied == {"observe": 2, "enforce": 0}
+            assert stage.gate.callers.denied == {"observe": 2, "enforce": 0}
             assert stage.listener.refusals == {}
 
     run(scene())

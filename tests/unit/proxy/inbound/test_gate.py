@@ -127,9 +127,9 @@ def join(door: Listener, who: Peer | None) -> CallerConnection:
 def test_a_caller_is_allowed_by_any_line_that_it_fits_and_never_without_a_certificate(
     callers: tuple[Caller, ...], who: Peer | None, allowed: bool
 ) -> None:
-    assert gate("permissive", callers, "observe").allows(who) is allowed
-    assert gate("permissive", callers, "enforce").allows(who) is allowed
-    assert gate("permissive", callers, "off").allows(who)
+    assert gate("permissive", callers, "observe").callers.allows(who) is allowed
+    assert gate("permissive", callers, "enforce").callers.allows(who) is allowed
+    assert gate("permissive", callers, "off").callers.allows(who)
 
 
 def test_the_mode_of_the_instance_holds_and_not_that_of_its_application() -> None:
@@ -161,7 +161,7 @@ def test_who_is_not_on_the_list_is_refused_request_by_request_or_only_noted(
         assert (refused.value.status, refused.value.flag) == (403, "UAEX")
     made.follow(snapshot("permissive", ONLY_FRONT, "observe"))
     assert cast("Routing", caller.listener.routing).choose(None, b"") == "chosen"
-    assert made.denied == {"enforce": 2, "observe": 1}
+    assert made.callers.denied == {"enforce": 2, "observe": 1}
     assert [line.partition(" spiffe")[0] for line in caplog.messages] == ["inbound refused"]
     made.follow(snapshot("permissive", (Caller(app="stock"),), "enforce"))
     assert bare_of(caller.listener) is caller.listener

@@ -12,7 +12,7 @@ from proxy.metrics.text import text_of
 def test_refusals_are_counted_by_reason_and_the_mode_in_force_is_one_of_four() -> None:
     gate = Gate("order", "order-1", Holder())
     gate.refusals.refuse("expired", "inbound", "10.0.0.1", "its certificate has expired")
-    gate.denied["enforce"] = 3
+    gate.callers.denied["enforce"] = 3
     text = text_of(gate_of(gate, LinkState(mode="strict", ready=True)))
     assert 'meshproxy_callers_refused_total{reason="expired"} 1' in text
     assert 'meshproxy_callers_denied_total{mode="enforce"} 3' in text
