@@ -23,6 +23,8 @@ from meshconsole.rollouts.kinds.registry import kind_of
 from meshconsole.rollouts.models import Wave
 from meshconsole.rollouts.planning import Preview
 
+NAMES = 100
+"""Instances of a wave that are shown by name."""
 _BOUNDS = {
     "error_rate": f"at most {100 * ERROR_BOUND:.1f} points more than before and than elsewhere",
     "p99": f"at most {100 * P99_SHARE:.0f}% or {1000 * P99_SECONDS:.0f} ms slower",
@@ -54,6 +56,8 @@ def waves_previewed(preview: Preview) -> list[dict[str, Any]]:
         wave
         | {
             "count": len(wave["instances"]),
+            "named": wave["instances"][:NAMES],
+            "more": max(0, len(wave["instances"]) - NAMES),
             "units": sorted(Counter(units.get(name, "") for name in wave["instances"]).items()),
         }
         for wave in preview.waves

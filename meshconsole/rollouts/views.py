@@ -23,6 +23,7 @@ from meshconsole.rollouts.states import MOVING, TERMINAL, RolloutState
 from meshconsole.rollouts.typed import confirm_check
 
 INSTANCE_ROWS = 200
+LOG_ROWS = 100
 
 
 @require_safe
@@ -124,6 +125,6 @@ def _shown(request: HttpRequest, pk: int) -> dict[str, Any]:
         "charts": [chart_of(gate) for gate in wave.gates] if wave else [],
         "targets": wave.targets[:INSTANCE_ROWS] if wave else [],
         "edges": ledger_pages.edges_of(shown),
-        "decisions": reversed(decisions),
+        "decisions": decisions[: -LOG_ROWS - 1 : -1],
         "decision_count": len(decisions),
     }

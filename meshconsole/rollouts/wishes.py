@@ -14,7 +14,7 @@ from meshconsole.core.errors import Invalid
 from meshconsole.rollouts.facts import MIN_REQUESTS
 from meshconsole.rollouts.planning import Preview
 
-WISH_LIMIT = 200_000
+WISH_LIMIT = 900_000
 """Characters of a wish or a plan that come back with a form."""
 
 

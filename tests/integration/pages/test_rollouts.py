@@ -144,6 +144,8 @@ def test_buttons_are_those_of_the_state_and_say_what_a_role_forbids(browser_of: 
         assert f'id="verb-{verb}"' in text, verb
     for verb in ("resume", "approve", "start", "abort"):
         assert f'id="verb-{verb}"' not in text, verb
+    for verb in ("resume", "start", "abort"):
+        assert f'<dialog id="ask-{verb}" class="is-unoffered"' in text, verb
     told = text_of(browser_of("viewer").get(path))
     assert "Pause: This needs the role operator; yours is viewer." in told
     assert 'id="ask-pause"' not in told
@@ -247,7 +249,7 @@ def test_the_moving_part_is_a_fragment_that_asks_again(browser_of: Browser) -> N
     text = text_of(browser_of("viewer").get(f"/rollouts/{row.pk}/live/?wave=1"))
     assert "<html" not in text
     assert 'data-live="rollouts"' in text
-    assert 'data-every="1"' in text
+    assert 'data-every="2"' in text
     assert f'hx-get="/rollouts/{row.pk}/live/?wave=1"' in text
 
 
