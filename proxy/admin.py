@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import NamedTuple, cast
 
 import msgspec
 
+from proxy.aio import spawn
 from proxy.errors import BadMessage, Refusal, malformed
 from proxy.http1.heads import HEAD_LIMIT, Request, parse_request, refusal_bytes
 from proxy.http1.reasons import REASONS
@@ -49,7 +50,15 @@ class BodyDoor(NamedTuple):
     page: Callable[[bytes, bytes], Page]
 
 
-Doors = Mapping[bytes, Door | BodyDoor]
+class SlowDoor(NamedTuple):
+    """A page that takes a while, less than PATIENCE_SECONDS; a body is not read."""
+
+    method: bytes
+    page: Callable[[], Coroutine[None, None, Page]]
+
+
+AnyDoor = Door | BodyDoor | SlowDoor
+Doors = Mapping[bytes, AnyDoor]
 
 
 def json_page(value: object, status: int = 200) -> Page:
@@ -89,7 +98,7 @@ class Admin:
             server.close()
         self._accepting = []
 
-    def door_of(self, request: Request) -> Door | BodyDoor:
+    def door_of(self, request: Request) -> AnyDoor:
         """The door that a request may knock at; raises Refusal."""
         if request.value(b"origin") is not None or not is_local(request.host):
             raise Refusal(403, "NR", "Ask by a loopback address, and not from a web page.")
@@ -117,6 +126,8 @@ class _Visitor(asyncio.Protocol):
         self._admin = admin
         self._buffer = b""
         self._request: Request | None = None
+        self._slow: asyncio.Task[None] | None = None
+        """Writes a page that takes a while."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -132,7 +143,7 @@ class _Visitor(asyncio.Protocol):
         self._patience.cancel()
 
     def data_received(self, data: bytes) -> None:
-        if self._transport.is_closing():
+        if self._transport.is_closing() or self._slow is not None:
             return
         self._buffer += data
         try:
@@ -157,6 +168,9 @@ class _Visitor(asyncio.Protocol):
         door = self._admin.door_of(request)
         if isinstance(door, Door):
             return door.page()
+        if isinstance(door, SlowDoor):
+            self._slow = spawn(self._say_slowly(door), name="answer at the admin door")
+            return None
         length = request.length
         if length is None or length < 0:
             raise Refusal(411, "DPE", "Say how long the body is with Content-Length.")
@@ -165,6 +179,14 @@ class _Visitor(asyncio.Protocol):
         if len(self._buffer) < length:
             return None
         return door.page(request.target.partition(b"?")[2], self._buffer[:length])
+
+    async def _say_slowly(self, door: SlowDoor) -> None:
+        try:
+            answer = _page_bytes(await door.page())
+        except Refusal as refusal:
+            answer = refusal_bytes(refusal)
+        if not self._transport.is_closing():
+            self._say(answer)
 
     def _say(self, answer: bytes) -> None:
         self._transport.write(answer)

@@ -60,7 +60,7 @@ class Agent:
         holder: Holder | None = None,
         gauges: Callable[[], Gauges] = Gauges,
         links: Callable[[], Links] = lambda: Links(at=time()),
-        in_step: Callable[[], Awaitable[None]] | None = None,
+        in_step: Callable[[], Awaitable[object]] | None = None,
         random: Random | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:

@@ -117,9 +117,9 @@ class Process:
         self.crew = Crew(self.settings, self.current, merger, self.holder)
         await self.crew.start(doors)
 
-    async def _in_step(self) -> None:
-        if self.crew is not None:
-            await self.crew.in_step()
+    async def in_step(self) -> bool:
+        """Wait, some seconds at most, until every worker has what is in force; does it?"""
+        return self.crew is None or await self.crew.in_step()
 
     async def _begin(self) -> asyncio.Task[None]:
         """Everything is open: take over if there is somebody to take over from, then accept."""
@@ -174,7 +174,7 @@ class Process:
             self.file.load()
         except InvalidSnapshot as error:
             raise InvalidSettings(f"--snapshot {error}") from None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.file.reload)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         return Router(self.current), lambda: self.current.table.members.values()
 
     async def _open_mesh(self, settings: MeshSettings) -> None:
@@ -243,11 +243,16 @@ class Process:
             holder=self.holder,
             gauges=lambda: gauges_of(self.server.listeners),
             links=lambda: links_of(self),
-            in_step=self._in_step,
+            in_step=self.in_step,
         )
         agent.restore(self.passage.offered)
         self.control = agent
         return detector
+
+    def _reload(self) -> None:
+        if self.file is not None:
+            self.file.reload()
+            aio.spawn(self.in_step(), name="see that workers follow")
 
     # what others ask of it
 

@@ -31,7 +31,7 @@ class Intake:
         """Why the last push was refused; empty when it was not."""
         self.keeps = True
         """Does this process keep the snapshot on disk? Not once another one does."""
-        self.in_step: Callable[[], Awaitable[None]] | None = None
+        self.in_step: Callable[[], Awaitable[object]] | None = None
         """Waits until every worker has what is in force here."""
 
     @property

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from proxy import __version__
-from proxy.admin import BodyDoor, Door, Doors, Page, json_page, metrics_page
+from proxy.admin import BodyDoor, Door, Doors, Page, SlowDoor, json_page, metrics_page
 from proxy.compiled import engine
 from proxy.current import Member
 from proxy.errors import Refusal
@@ -44,7 +44,7 @@ class Pages:
             b"/metrics": Door(b"GET", self._metrics),
             b"/config": Door(b"GET", self._config),
             b"/explain": BodyDoor(b"POST", HEAD_LIMIT, self._explain),
-            b"/reload": Door(b"POST", self._reload),
+            b"/reload": SlowDoor(b"POST", self._reload),
             b"/drain": Door(b"POST", self._drain),
             b"/upgrade": Door(b"POST", self._upgrade),
         }
@@ -142,7 +142,7 @@ class Pages:
         name = query.partition(b"listener=")[2].partition(b"&")[0].decode("latin-1")
         return json_page(explained(process.server.listeners, name, head, process.current.v))
 
-    def _reload(self) -> Page:
+    async def _reload(self) -> Page:
         process = self._process
         if process.file is None:
             raise Refusal(409, "NR", "Only a stand-alone proxy with --snapshot reads a file again.")
@@ -151,8 +151,8 @@ class Pages:
         except InvalidSnapshot as error:
             kept = process.current.v
             return json_page({"changed": False, "revision": kept, "faults": error.faults}, 422)
-        current = process.current
-        return json_page({"changed": changed, "revision": current.v, "digest": current.digest})
+        said = {"changed": changed, "revision": process.current.v, "digest": process.current.digest}
+        return json_page(said | {"in_step": await process.in_step()})
 
     def _upgrade(self) -> Page:
         return json_page({"upgrading": True, "pid": self._process.passage.upgrade()}, 202)

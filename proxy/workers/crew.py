@@ -131,14 +131,16 @@ class Crew:
             self._carried = identity, identity.carried()
         return self._carried[1]
 
-    async def in_step(self) -> None:
-        """Wait until every worker has what is in force; one that does not follow is replaced."""
+    async def in_step(self) -> bool:
+        """Wait until every worker has what is in force, or what came after it; one that does not
+        follow is replaced, and makes it False."""
         v = self._swap.v
         if await self._until(lambda: not any(self._behind(v)), SWAP_SECONDS):
-            return
+            return True
         for hand in self._behind(v):
             logger.warning("Worker %d did not follow to revision %d.", hand.number, v)
             hand.kill()
+        return False
 
     async def announce(self) -> None:
         """Every answer says from now on that its connection ends."""
@@ -260,9 +262,10 @@ class Crew:
                 logger.warning("Worker %d cannot serve: %s", hand.number, message.why)
 
     def _behind(self, v: int) -> Iterator[Hand]:
-        """Those who serve by something else; who starts is told what holds when it is up."""
+        """Those who serve by something older: revisions only grow, and whoever is further already
+        missed nothing. Who starts is told what holds when it is up."""
         serving = (hand for hand in self._hands if hand.state in ("up", "accepting"))
-        return (hand for hand in serving if hand.swapped != v)
+        return (hand for hand in serving if hand.swapped < v)
 
     async def _tell_all(self, message: msgspec.Struct) -> None:
         for hand in self._hands:

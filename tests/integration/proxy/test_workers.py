@@ -181,8 +181,9 @@ def test_a_snapshot_reaches_every_worker(origin: Origin, place: Generations) -> 
         for at in range(10):
             assert place.running.get(f"/{at}", host="stock")[0] == 200
         file.write_bytes(_snapshot(other.address))
-        assert place.running.ask_admin("/reload", "POST")[0] == 200
-        eventually(lambda: [worker["revision"] for worker in _workers(place)] == [2, 2])
+        status, answer = place.running.ask_admin("/reload", "POST")
+        assert (status, json.loads(answer)["in_step"]) == (200, True)
+        assert [worker["revision"] for worker in _workers(place)] == [2, 2]
         origin.seen.clear()
         for at in range(20):
             assert place.running.get(f"/{at}", host="stock")[0] == 200
