@@ -118,7 +118,10 @@ class Gate:
     def unasked_tls(self, listener: Listener, source: str) -> None:
         """Somebody wants TLS where only plaintext is taken."""
         why = "it wants TLS and the mode here is plaintext (an application that speaks TLS itself "
-        self.refusals.refuse("tls", listener.name, source, why + "needs --protocol tcp)")
+        why += "needs --protocol tcp)"
+        if self.takes_tls:
+            why = "it began TLS so late that it was taken for a caller in plaintext"
+        self.refusals.refuse("tls", listener.name, source, why)
 
     def place(self, listener: Listener, source: str, peer: Peer | None) -> Listener:
         """The listener as a new connection sees it; `peer` is None without TLS."""

@@ -13,6 +13,7 @@ import pytest
 
 from proxy.contract.snapshot import Caller, TlsMode
 from proxy.settings import HostPort
+from proxy.sniff import HANDSHAKE_FAILURE
 from tests.harness.authority import TRUST_DOMAIN
 from tests.integration.proxy import bolt
 from tests.integration.proxy.guarded import (
@@ -246,6 +247,24 @@ def test_at_a_port_whose_server_speaks_first_silence_is_soon_taken_for_plaintext
                     assert await reader.readline() == b"220 ready\r\n"
 
     run(scene())
+
+
+def test_tls_that_begins_too_late_is_refused_and_the_log_says_so(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.inbound.peek.PEEK_SECONDS", 0.1)
+
+    async def scene() -> None:
+        async with application() as port, guarded(port, "permissive") as stage:
+            reader, writer = await stage.dial()
+            await until(lambda: stage.listener.open_callers == (1, 0))
+            writer.write(b"\x16\x03\x01\x00\x05hello")
+            assert await reader.read(-1) == HANDSHAKE_FAILURE
+            writer.close()
+            assert stage.gate.refusals.counts == {"tls": 1}
+
+    run(scene())
+    assert "it began TLS so late" in caplog.text
 
 
 def test_in_strict_who_says_nothing_is_left_after_a_while(
