@@ -6,6 +6,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from proxy.pools import Pool
     from proxy.rpc.upstream import Upstream as FramedUpstream
     from proxy.settings import TlsFiles
+
+
+SETTLE_SECONDS = 0.1
+SETTLE_LEAST_SECONDS = 0.01
 
 
 class Dialler(Protocol):
@@ -105,10 +110,16 @@ async def connected(
     way: Way,
     dialler: Dialler,
     protocol: str,
+    proven: bool,
 ) -> Miss | None:
     """Have the event loop connect what `make` makes, within the service's patience for a
-    connection, and as much again for a handshake; None when it is done."""
-    seconds = member.connect_seconds
+    connection, and as much again for a handshake; None when it is done.
+
+    In TLS 1.3 a client is done before its server has looked at its certificate. One that refuses it
+    ends the connection a round trip later, so until the way is `proven` that moment is waited for,
+    with nothing under way.
+    """
+    seconds, began = member.connect_seconds, monotonic()
     if not way.encrypted:
         return await _plain(make, member)
     from proxy.encryption.guard import Guard
@@ -132,7 +143,14 @@ async def connected(
         return Miss("TLS: the handshake did not come to its end", handshake=True)
     except (OSError, ValueError) as error:
         return Miss(reason_of(error))
-    return Miss(guard.why, handshake=True, stranger=True) if guard.why else None
+    if guard.why:
+        return Miss(guard.why, handshake=True, stranger=True)
+    if not proven:
+        took = monotonic() - began
+        await asyncio.sleep(min(SETTLE_SECONDS, max(SETTLE_LEAST_SECONDS, 2 * took)))
+        if guard.has_ended:
+            return Miss("TLS: it does not take this sidecar's certificate", handshake=True)
+    return None
 
 
 async def _plain(make: Callable[[], asyncio.BaseProtocol], member: Member) -> Miss | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from proxy.aio import spawn
 from proxy.current import Member
-from proxy.dialling import Dialler, Miss, Plainly, connected, dialled
+from proxy.dialling import Dialler, Miss, Plainly, dialled
 from proxy.encryption.dialling import Way
 from proxy.errors import other_protocol, resting, unproven
 from proxy.links.account import Account
@@ -170,7 +170,7 @@ class Pool:
     def wake(self, why: str) -> None:
         """A connection is no more: who waits is dialled for, or told `why` there is none."""
         self._dial_more()
-        if not self.opened:
+        if not self.opened and not self.dialing:
             self._tell(len(self.waiting), why)
 
     def unready(self, connection: Connection) -> None:
@@ -245,8 +245,7 @@ class Pool:
 
     async def _dial(self, way: Way) -> None:
         connection = dialled(self, way)
-        dialler = self.replacing.dialler
-        miss = await connected(lambda: connection, self.member, way, dialler, self.protocol)
+        miss = await self.replacing.connected(lambda: connection, way)
         if miss is None and connection.unfit:
             miss = Miss(connection.unfit)
         if miss is None:
@@ -261,6 +260,8 @@ class Pool:
         self.replacing.went_well(way)
         if not connection.transport.is_closing():
             self.has_room(connection)
+        elif not self.opened:
+            self._tell(len(self.waiting), "it closed the connection at once")
         self._dial_more()
 
     def dial_failed(self, connection: Connection, way: Way, miss: Miss) -> None:

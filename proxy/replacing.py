@@ -8,7 +8,7 @@ as the endpoint lets them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import inf
 from random import Random
 from time import monotonic, time
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 PROBE_SECONDS = 5.0
 """Between a handshake that failed and the next, where plaintext serves meanwhile."""
-SETTLE_SECONDS = 0.1
-"""In TLS 1.3 a client is done before its server has looked at its certificate: one that refuses it
-says so within a round trip, and nothing should be under way then."""
 COLD_SECONDS = 1.0
 """A connection idle for so long is closed without another in its place."""
 LOOK_SECONDS = 1.0
@@ -88,6 +85,12 @@ class Replacing:
                 return PLAIN
             self._trying = self._trying or untried
         return wanted.way
+
+    async def connected(self, make: Callable[[], asyncio.BaseProtocol], way: Way) -> Miss | None:
+        """Have a connection made in this way."""
+        pool = self._pool
+        proven = self.proven == way or not way.peer
+        return await connected(make, pool.member, way, self.dialler, pool.protocol, proven)
 
     def went_well(self, way: Way) -> None:
         """A connection was made."""
@@ -172,13 +175,9 @@ class Replacing:
     async def _replace(self, old: Connection) -> None:
         pool, way = self._pool, self.wanted.way
         new = dialled(pool, way)
-        miss = await connected(lambda: new, pool.member, way, self.dialler, pool.protocol)
+        miss = await self.connected(lambda: new, way)
         if miss is None and new.unfit:
             miss = Miss(new.unfit)
-        if miss is None and way.encrypted and self.proven != way:
-            await asyncio.sleep(SETTLE_SECONDS)
-            if new.transport.is_closing():
-                miss = Miss("TLS: the endpoint refused this sidecar's certificate", handshake=True)
         self.replaced(old, new, way, miss)
 
     def replaced(self, old: Connection, new: Connection, way: Way, miss: Miss | None) -> None:

@@ -19,16 +19,23 @@ if TYPE_CHECKING:
 class Guard(asyncio.Protocol):
     """Makes what it guards when the peer is the right one, and ends the connection if not."""
 
-    __slots__ = ("_make", "_way", "why")
+    __slots__ = ("_make", "_transport", "_way", "why")
 
     def __init__(self, make: Callable[[], asyncio.BaseProtocol], way: Way) -> None:
         self._make = make
         self._way = way
+        self._transport: asyncio.BaseTransport | None = None
         self.why = ""
         """Why the peer is not told anything."""
 
+    @property
+    def has_ended(self) -> bool:
+        """Is the connection no more?"""
+        return self._transport is None or self._transport.is_closing()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = cast("asyncio.Transport", transport)
+        self._transport = transport
         session: Session = transport.get_extra_info("ssl_object")
         self.why = wrong_peer(self._way, session.uris())
         if self.why:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from proxy import errors
 from proxy.balancer import pick
-from proxy.dialling import connected
 from proxy.failures import Failure
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Attempt:
         while True:
             way = replacing.way(monotonic())
             try:
-                miss = await connected(make, member, way, replacing.dialler, INTERFACE)
+                miss = await replacing.connected(make, way)
             except asyncio.CancelledError:
                 self.over()
                 raise

@@ -20,7 +20,7 @@ from proxy.settings import HostPort
 from proxy.steering.router import Router
 from proxy.tcp.routing import ToApplication
 from proxy.windows import Windows
-from tests.harness.authority import TRUST_DOMAIN
+from tests.harness.authority import TRUST_DOMAIN, MeshRoot
 from tests.integration.proxy.guarded import ROOT, identity_of
 from tests.integration.proxy.rig import LOOPBACK, QUICK, Ear
 
@@ -56,7 +56,13 @@ class Outbound:
             for name in ("outbound", "tcp order")
         )
 
-    def follow(self, offer: Offer, *ports: int, instance: str = "order-1") -> None:
+    def follow(
+        self,
+        offer: Offer,
+        *ports: int,
+        instance: str = "order-1",
+        roots: tuple[MeshRoot, ...] = (ROOT,),
+    ) -> None:
         """A snapshot comes, in which `order` says this."""
         endpoints = tuple(
             Endpoint(
@@ -69,7 +75,7 @@ class Outbound:
             for at, port in enumerate(ports)
         )
         service = Service(name="order", endpoints=endpoints, groups=("g",))
-        trust = Trust(name="mesh", domain=TRUST_DOMAIN, roots=(ROOT.pem,))
+        trust = Trust(name="mesh", domain=TRUST_DOMAIN, roots=tuple(root.pem for root in roots))
         snapshot = Snapshot(service={"order": service}, trust={"mesh": trust})
         self.current.swap(snapshot, self.current.v + 1)
 

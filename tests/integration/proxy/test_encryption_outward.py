@@ -8,9 +8,16 @@ import pytest
 
 from proxy import replacing
 from proxy.aio import spawn
+from proxy.contract.snapshot import Offer
 from proxy.encryption import elimination
 from tests.integration.proxy import bolt, rig
-from tests.integration.proxy.guarded import application, guarded, identity_of
+from tests.integration.proxy.guarded import (
+    FOREIGN,
+    ROOT,
+    application,
+    guarded,
+    identity_of,
+)
 from tests.integration.proxy.http2_peers import Peer, head
 from tests.integration.proxy.outward import Outbound, outward
 from tests.integration.proxy.rig import read_answer, run, status_of, until
@@ -26,6 +33,13 @@ async def ask(out: Outbound) -> bytes:
     said = await read_answer(reader)
     writer.close()
     return b"".join(said)
+
+
+async def ask_http2(out: Outbound) -> bytes:
+    reader, writer = await out.dial()
+    said = await Peer(reader, writer, client=True).answer(GET2)
+    writer.close()
+    return b"%d" % said.status
 
 
 class Load:
@@ -133,7 +147,7 @@ def test_a_sidecar_without_a_certificate_takes_no_offer_and_may_not_call_who_req
 
 
 @pytest.mark.parametrize("offer", ["offered", "required"])
-def test_who_proves_to_be_another_is_told_nothing_and_another_endpoint_serves(offer: str) -> None:
+def test_who_proves_to_be_another_is_told_nothing_and_another_endpoint_serves(offer: Offer) -> None:
     async def scene() -> None:
         async with (
             application() as app,
@@ -142,7 +156,7 @@ def test_who_proves_to_be_another_is_told_nothing_and_another_endpoint_serves(of
             outward() as out,
         ):
             impostor.gate.holder.certify(identity_of("stock"))
-            out.follow(offer, impostor.port)  # type: ignore[arg-type]
+            out.follow(offer, impostor.port)
             refused = await ask(out)
             assert status_of(refused) == 503
             assert b"it proved to be" in refused
@@ -191,6 +205,31 @@ def test_handshakes_that_fail_fall_back_where_plaintext_is_allowed_and_lose_noth
             while refused < 5:  # first what is open is used up
                 refused += status_of(await ask(out)) == 503
             assert out.sums()["plain started"] == plain, "what is required never becomes plaintext"
+
+    run(scene())
+
+
+@pytest.mark.parametrize("before", ["off", "offered"])
+def test_an_endpoint_that_does_not_believe_this_side_costs_no_request(before: Offer) -> None:
+    """It says so only after the handshake, when a request may be on its way already."""
+
+    async def scene() -> None:
+        async with application() as app, guarded(app, "permissive") as inbound, outward() as out:
+            both = (ROOT, FOREIGN)
+            out.holder.certify(identity_of("front", root=FOREIGN))
+            out.follow(before, inbound.port, roots=both)
+            for protocol in (ask, ask_http2):
+                for _ in range(5):
+                    assert b"200" in await protocol(out)
+            out.follow("offered", inbound.port, roots=both)
+            await until(lambda: out.sums()["handshakes_failed"] > 0)
+            for _ in range(5):
+                assert b"200" in await ask(out)
+            assert (out.sums()["cut"], out.sums()["encrypted started"] > 2) == (0, False)
+            out.follow("required", inbound.port, roots=both)
+            refused = await ask(out)
+            assert status_of(refused) == 503
+            assert b"TLS" in refused
 
     run(scene())
 
