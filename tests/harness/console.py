@@ -29,7 +29,7 @@ from proxy.contract.session import (
     Push,
     Refused,
 )
-from proxy.contract.snapshot import Endpoint, Route, Rule, Service, Share, Snapshot
+from proxy.contract.snapshot import KINDS, Endpoint, Route, Rule, Service, Share, Snapshot
 from tests.harness.authority import TRUST_DOMAIN, MeshRoot
 
 WAIT_SECONDS = 5.0
@@ -171,10 +171,7 @@ async def console(root: MeshRoot, folder: Path) -> AsyncIterator[ScriptedConsole
 def whole_push(snapshot: Snapshot, v: int, nonce: str = "n") -> Push:
     """The push a console would make of `snapshot`."""
     kinds: dict[str, dict[str, msgspec.Struct]] = {
-        "service": dict(snapshot.service),
-        "route": dict(snapshot.route),
-        "inbound": dict(snapshot.inbound),
-        "trust": dict(snapshot.trust),
+        kind: dict(getattr(snapshot, kind)) for kind in KINDS
     }
     return Push(
         nonce=nonce,
