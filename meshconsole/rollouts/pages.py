@@ -44,6 +44,8 @@ def title_of(kind: str, application: str, spec: Mapping[str, Any]) -> str:
     if kind == "route_table":
         parts = (f"{name} {percent:g}%" for name, percent in sorted(spec.get("split", {}).items()))
         return f"Split of {where} to {', '.join(parts)}"
+    if kind == "ca_rotation":
+        return "Rotation of the mesh's certificate authority"
     target = next((str(spec[name]) for name in ("to", "mode", "version") if spec.get(name)), "")
     return f"{kind_word(kind)} of {where}{f' to {target}' if target else ''}"
 
