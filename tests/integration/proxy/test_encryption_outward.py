@@ -20,7 +20,7 @@ from tests.integration.proxy.guarded import (
 )
 from tests.integration.proxy.http2_peers import Peer, head
 from tests.integration.proxy.outward import Outbound, outward
-from tests.integration.proxy.rig import read_answer, run, status_of, until
+from tests.integration.proxy.rig import origin, read_answer, run, status_of, until
 
 ASK = b"GET /x HTTP/1.1\r\nHost: order\r\n\r\n"
 GET2 = head("GET", "/x")
@@ -281,5 +281,30 @@ def test_modes_and_certificates_change_under_load_and_nothing_is_cut_failed_or_r
             assert found["handshakes_failed"] == 0
             assert found["started"] == found["completed"]
             assert out.ear.heard == []
+
+    run(scene())
+
+
+def test_what_is_under_way_on_an_old_connection_for_too_long_is_cut_and_counted_as_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(elimination, "HARD_SECONDS", 0.3)
+
+    async def never(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+
+    async def scene() -> None:
+        async with origin(never) as app, guarded(app, "permissive") as inbound, outward() as out:
+            out.follow("off", inbound.port)
+            reader, writer = await out.dial()
+            writer.write(b"POST /x HTTP/1.1\r\nHost: order\r\nContent-Length: 0\r\n\r\n")
+            await until(lambda: out.sums()["in_flight"] == 1)
+            out.follow("offered", inbound.port)
+            answer, _ = await read_answer(reader)
+            writer.close()
+            assert status_of(answer) == 503
+            found = out.sums()
+            assert (found["cut"], found["failed"], found["in_flight"]) == (1, 0, 0)
+            assert (found["http1 plain"], found["http1 encrypted"]) == (0, 1)
 
     run(scene())
