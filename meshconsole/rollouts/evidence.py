@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
 from meshconsole.core.errors import Degraded
-from meshconsole.healing.models import Anomaly
+from meshconsole.healing.models import Testimony
 from meshconsole.rollouts.facts import Facts, Side, Traffic
 from meshconsole.rollouts.kinds.protocol import Seen, Work
 from meshconsole.rollouts.ledgers import Counts, came_since, counts_of, handshakes_since
@@ -40,6 +41,14 @@ class Baseline(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Handshakes by edge, at the begin of the minute that is judged."""
     next_at: float = 0.0
     next: Counts = {}
+
+
+class _Found(NamedTuple):
+    """Instances that fail in the eyes of callers."""
+
+    believed: int
+    alone: dict[str, str]
+    """Those that only one says so of, and who does."""
 
 
 def baseline_read(work: Work, control: Collection[str]) -> Baseline:
@@ -72,14 +81,17 @@ def facts_read(
 ) -> Facts:
     """Everything that the gates may ask, as it is now; `least` requests make a verdict."""
     begun = work.wave.begun_at or work.now
+    found, untouched = _ejections(work.names, begun), _ejections(control, begun)
     facts = Facts(
         min_requests=least,
         traffic=_traffic(work, baseline, control),
         acked=seen.acked,
         expected=seen.expected,
         missing=tuple(sorted(seen.missing)),
-        ejections=_ejections(work.names, begun),
-        control_ejections=_ejections(control, begun),
+        ejections=found.believed,
+        control_ejections=untouched.believed,
+        alone_ejections=len(found.alone),
+        alone_ejector=min(found.alone.values(), default=""),
     )
     return _with_ledgers(facts, work, baseline)
 
@@ -119,6 +131,8 @@ def _with_ledgers(facts: Facts, work: Work, baseline: Baseline) -> Facts:
         facts,
         cut=came.cut,
         cut_of=came.started,
+        alone_cut=came.alone_cut,
+        alone=came.alone,
         handshakes=handshakes_since(now, baseline.minute),
         plaintext_share=came.plain / came.arrived if came.arrived else None,
     )
@@ -147,7 +161,13 @@ def _side(names: Collection[str], begin: float, end: float, now: float) -> Side:
     return Side(requests=total.requests, errors=total.error_count, latency=tuple(total.latency))
 
 
-def _ejections(names: Collection[str], since: datetime) -> int:
-    """Instances that callers have found failing since then."""
-    rows = Anomaly.objects.filter(subject_instance__in=names, first_at__gte=since)
-    return rows.values("subject_instance").distinct().count()
+def _ejections(names: Collection[str], since: datetime) -> _Found:
+    """Instances that callers have found failing since then. What two say is believed."""
+    rows = Testimony.objects.filter(
+        anomaly__subject_instance__in=names, anomaly__first_at__gte=since
+    )
+    by: dict[str, set[str]] = {}
+    for subject, reporter in rows.values_list("anomaly__subject_instance", "reporter_instance"):
+        by.setdefault(subject, set()).add(reporter)
+    alone = {subject: min(who) for subject, who in by.items() if len(who) == 1}
+    return _Found(believed=len(by) - len(alone), alone=alone)

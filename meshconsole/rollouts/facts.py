@@ -52,6 +52,8 @@ class Handshakes(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     worst: str = ""
     worst_failed: int = 0
+    alone: str = ""
+    """The only one who says so, where nobody else has seen it."""
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +73,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     cut: int | None = None
     cut_of: int = 0
     """Requests that were started meanwhile."""
+    alone_cut: int = 0
+    """Requests that one caller says it cut, which nobody else says: not among `cut`."""
+    alone: str = ""
+    """That caller."""
     handshakes: Handshakes | None = None
     plaintext_share: float | None = None
     acked: int | None = None
@@ -78,7 +84,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     """Those that have not acked."""
     ejections: int | None = None
-    """Instances of the cohort that callers have found failing since the wave began."""
+    """Instances of the cohort that several callers have found failing since the wave began."""
+    alone_ejections: int = 0
+    """Instances that only one caller has: not among `ejections`."""
+    alone_ejector: str = ""
+    """That caller, or one of them."""
     control_ejections: int = 0
     memory_per_connection: Cost | None = None
     cpu_per_request: Cost | None = None

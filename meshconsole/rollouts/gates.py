@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from meshconsole.rollouts.differences import traffic_findings
-from meshconsole.rollouts.facts import METRICS, Cost, Facts, Finding, finding
+from meshconsole.rollouts.facts import METRICS, Cost, Facts, Finding, Word, finding
 
 HANDSHAKE_SHARE = 0.001
 HANDSHAKE_COUNT = 2
@@ -20,6 +20,7 @@ MEMORY_SHARE = 0.20
 CPU_SHARE = 0.10
 EJECTIONS_MORE = 1
 _NAMED_LIMIT = 5
+_ALONE = "which nobody else has seen"
 
 
 def judge(facts: Facts, metrics: Iterable[str], *, needed: Iterable[str] = ()) -> list[Finding]:
@@ -49,10 +50,13 @@ def judge(facts: Facts, metrics: Iterable[str], *, needed: Iterable[str] = ()) -
 def _cut(facts: Facts) -> Finding | None:
     if facts.cut is None:
         return None
+    told = f"{facts.cut} cut of {facts.cut_of} requests; none may be."
+    if facts.alone_cut:
+        told = f"{facts.alone} says that it cut {facts.alone_cut}, {_ALONE}. {told}"
     return finding(
         "cut",
-        "fail" if facts.cut > 0 else "pass",
-        f"{facts.cut} cut of {facts.cut_of} requests; none may be.",
+        _word(is_over=facts.cut > 0, is_doubtful=facts.alone_cut > 0),
+        told,
         measure="count",
         value=facts.cut,
         bound=0,
@@ -69,9 +73,11 @@ def _handshakes(facts: Facts) -> Finding | None:
     told = f"{seen.failed} of {total} handshakes failed in the last minute"
     if seen.worst_failed:
         told += f", {seen.worst_failed} of them on {seen.worst}"
+    if seen.alone:
+        told += f" by the word of {seen.alone}, {_ALONE}"
     return finding(
         "handshakes",
-        "fail" if failed else "pass",
+        _word(is_over=failed and not seen.alone, is_doubtful=failed),
         f"{told}; {HANDSHAKE_COUNT} on one edge may, and 0.1% of many.",
         measure="count",
         value=seen.failed if by_share else seen.worst_failed,
@@ -112,11 +118,19 @@ def _ejections(facts: Facts) -> Finding | None:
     if facts.ejections is None:
         return None
     bound = facts.control_ejections + EJECTIONS_MORE
+    told = (
+        f"Callers found {facts.ejections} of the wave's instances failing and "
+        f"{facts.control_ejections} untouched ones; {bound} are allowed."
+    )
+    if facts.alone_ejections:
+        told += f" {facts.alone_ejector} says so of {facts.alone_ejections} more, {_ALONE}."
     return finding(
         "ejections",
-        "fail" if facts.ejections > bound else "pass",
-        f"Callers found {facts.ejections} of the wave's instances failing and "
-        f"{facts.control_ejections} untouched ones; {bound} are allowed.",
+        _word(
+            is_over=facts.ejections > bound,
+            is_doubtful=facts.ejections + facts.alone_ejections > bound,
+        ),
+        told,
         measure="count",
         value=facts.ejections,
         control=facts.control_ejections,
@@ -140,6 +154,11 @@ def _cost(metric: str, cost: Cost | None, share: float, name: str) -> Finding | 
         control=control,
         bound=share,
     )
+
+
+def _word(*, is_over: bool, is_doubtful: bool) -> Word:
+    """A failure that is believed, one that is not, or none."""
+    return "fail" if is_over else "inconclusive" if is_doubtful else "pass"
 
 
 def _unknown(metric: str) -> Finding:

@@ -2,10 +2,15 @@
 
 Totals of one life of a sidecar only grow, so the difference of two readings is what came between.
 A life that began in between counts from nothing.
+
+A wave's own sidecars are believed. What callers say went wrong is believed of two, and of one when
+the sidecars it called counted as much: else a single sidecar could take any change back. What one
+says alone is told as its word.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
@@ -27,11 +32,15 @@ class Came(msgspec.Struct, frozen=True):
     started: int
     """Requests, in and out."""
     cut: int
-    """By either end."""
+    """By either end, as far as it is believed."""
     arrived: int
     """Requests of callers."""
     plain: int
     """Those of them in plaintext."""
+    alone_cut: int = 0
+    """Requests that one caller says it cut, which nobody else says."""
+    alone: str = ""
+    """That caller."""
 
 
 def counts_of(told: Iterable[Told], cohort: Collection[str]) -> Counts:
@@ -62,27 +71,56 @@ def counts_of(told: Iterable[Told], cohort: Collection[str]) -> Counts:
 def came_since(now: Counts, before: Mapping[str, list[int]]) -> Came:
     """What the ledgers counted since a reading."""
     started = cut = arrived = plain = 0
+    told: Counter[str] = Counter()
+    own = _own(now)
     for name, numbers in _moved(now, before):
-        cut += numbers[CUT]
         if name.startswith(_LIFE):
+            cut += numbers[CUT]
             started += numbers[STARTED]
             arrived += numbers[ARRIVED]
             plain += numbers[PLAIN]
-    return Came(started, cut, arrived, plain)
+        elif numbers[CUT] and _caller(name) not in own:
+            told[_caller(name)] += numbers[CUT]
+    if len(told) == 1:
+        ((alone, count),) = told.items()
+        return Came(started, cut, arrived, plain, count, alone)
+    return Came(started, cut + told.total(), arrived, plain)
 
 
 def handshakes_since(now: Counts, before: Mapping[str, list[int]]) -> Handshakes:
     """Connections and failed handshakes since a reading, and the edge that failed most."""
-    opened = failed = worst_failed = 0
+    opened = failed = worst_failed = seen = 0
     worst = ""
+    told = set()
     for name, numbers in _moved(now, before):
-        if name.startswith(_EDGE):
-            opened += numbers[OPENED]
-            failed += numbers[FAILED]
-            if numbers[FAILED] > worst_failed:
-                caller, _, callee = name.removeprefix(_EDGE).partition(" ")
-                worst_failed, worst = numbers[FAILED], f"{caller} -> {callee.rpartition(' ')[2]}"
-    return Handshakes(opened=opened, failed=failed, worst=worst, worst_failed=worst_failed)
+        if name.startswith(_LIFE):
+            seen += numbers[FAILED]
+            continue
+        opened += numbers[OPENED]
+        failed += numbers[FAILED]
+        if numbers[FAILED]:
+            told.add(_caller(name))
+        if numbers[FAILED] > worst_failed:
+            caller, _, callee = name.removeprefix(_EDGE).partition(" ")
+            worst_failed, worst = numbers[FAILED], f"{caller} -> {callee.rpartition(' ')[2]}"
+    is_alone = len(told) == 1 and not told & _own(now) and seen < failed
+    return Handshakes(
+        opened=opened,
+        failed=failed,
+        worst=worst,
+        worst_failed=worst_failed,
+        alone=told.pop() if is_alone else "",
+    )
+
+
+def _own(counts: Counts) -> set[str]:
+    """The wave's instances that have spoken."""
+    return {_caller(name) for name in counts if name.startswith(_LIFE)}
+
+
+def _caller(name: str) -> str:
+    """The instance whose word a row is; its lives are one reporter."""
+    return name.split(" ")[1]
 
 
 def _moved(now: Counts, before: Mapping[str, list[int]]) -> Iterable[tuple[str, list[int]]]:
@@ -95,7 +133,8 @@ def _moved(now: Counts, before: Mapping[str, list[int]]) -> Iterable[tuple[str, 
 def _add(counts: Counts, name: str, edge: LinkCounts) -> None:
     numbers = counts.setdefault(name, [0] * 6)
     numbers[OPENED] += edge.opened
-    numbers[FAILED] += edge.handshakes_failed
+    if edge.side == "in":
+        numbers[FAILED] += edge.handshakes_failed
     numbers[STARTED] += edge.started
     numbers[CUT] += edge.cut
     if edge.side == "in":

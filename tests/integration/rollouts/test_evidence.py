@@ -6,15 +6,17 @@ from datetime import timedelta
 
 import pytest
 
+from meshconsole.healing import models
 from meshconsole.rollouts.evidence import (
     Baseline,
     baseline_read,
+    facts_read,
     hard_facts_read,
     minute_moved,
     told_read,
 )
 from meshconsole.rollouts.facts import Handshakes
-from meshconsole.rollouts.kinds.protocol import Work
+from meshconsole.rollouts.kinds.protocol import Seen, Work
 from meshconsole.rollouts.models import Rollout, Target, Wave
 from proxy.contract.reports import LinkCounts, LinkState
 from tests.harness.rollouts import Mesh
@@ -64,3 +66,32 @@ def test_what_failed_while_nobody_looked_is_not_of_one_minute(mesh: Mesh) -> Non
     assert handshakes(mesh, moved).worst_failed == 0
     failed(mesh, 13)
     assert handshakes(mesh, moved).worst_failed == 4
+
+
+def found_failing(mesh: Mesh, rule: str, reporter: str) -> None:
+    """One caller says that order-7 fails."""
+    seat = {"subject_app": "order", "subject_unit": "unit1"}
+    times = {"first_at": mesh.now, "last_at": mesh.now, "updated_at": mesh.now}
+    row = models.Anomaly.objects.create(
+        subject_instance="order-7",
+        rule=rule,
+        state="recovered",
+        published_at=mesh.now,
+        **seat,
+        **times,
+    )
+    models.Testimony.objects.create(
+        anomaly=row, reporter_instance=reporter, reporter_app="shop", reporter_unit="unit1",
+        said_at=mesh.now,
+    )  # fmt: skip
+
+
+def test_an_instance_is_found_failing_by_the_word_of_two(mesh: Mesh) -> None:
+    baseline = begun(mesh)
+    found_failing(mesh, "connect", "shop-1")
+    found_failing(mesh, "timeout", "shop-1")
+    facts = facts_read(work(mesh), baseline, [], Seen(), 1)
+    assert (facts.ejections, facts.alone_ejections, facts.alone_ejector) == (0, 1, "shop-1")
+    found_failing(mesh, "5xx", "shop-2")
+    facts = facts_read(work(mesh), baseline, [], Seen(), 1)
+    assert (facts.ejections, facts.alone_ejections) == (1, 0)

@@ -104,26 +104,32 @@ def test_a_cut_request_takes_everything_back_at_once(mesh: Mesh) -> None:
     assert not row.waves.filter(targets__reverted_at=None).exclude(state="planned").exists()
 
 
-def test_a_wave_that_fails_handshakes_is_taken_back_and_says_the_edge(mesh: Mesh) -> None:
-    an_instance("gateway-1", application="gateway")
-    mesh.names.append("gateway-1")
+@pytest.mark.parametrize(("callers", "state"), [(2, "rolled_back"), (1, "paused")])
+def test_a_wave_that_fails_handshakes_is_taken_back_by_the_word_of_two_and_says_the_edge(
+    mesh: Mesh, callers: int, state: str
+) -> None:
+    names = [f"gateway-{number + 1}" for number in range(callers)]
+    for name in names:
+        an_instance(name, application="gateway")
+    mesh.names += names
     row = started(mesh, "preferred")
 
     def failing(mesh: Mesh) -> None:
         follow_modes(mesh)
         if mesh.states["order-1"].mode == "preferred":
-            mesh.ledger["gateway-1"] = LinkCounts(
-                side="out",
-                app="order",
-                instance="order-1",
-                protocol="http1",
-                opened=3,
-                handshakes_failed=4,
-            )
+            for name in names:
+                mesh.ledger[name] = LinkCounts(
+                    side="out",
+                    app="order",
+                    instance="order-1",
+                    protocol="http1",
+                    opened=3,
+                    handshakes_failed=4,
+                )
 
     mesh.each_second = failing
-    assert mesh.finish(row) == RolloutState.ROLLED_BACK
-    assert "4 of them on gateway-1 -> order-1" in Decision.objects.get(verb="gate_failed").why
+    assert mesh.finish(row) == state
+    assert "gateway-1 -> order-1" in Decision.objects.get(verb__in=("gate_failed", "paused")).why
 
 
 def test_twenty_milliseconds_more_are_taken_back_and_say_the_number(mesh: Mesh) -> None:

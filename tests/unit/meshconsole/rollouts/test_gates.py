@@ -64,3 +64,28 @@ def test_what_is_not_known_is_inconclusive_where_it_is_needed_and_silent_where_i
 def test_only_the_metrics_that_are_asked_for_are_judged() -> None:
     found = judge(Facts(cut=1, acked=0, expected=1), ["acks"], needed=("cut",))
     assert [one.metric for one in found] == ["acks"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "facts"),
+    [
+        ("cut", {"cut": 0, "alone_cut": 1, "alone": "shop-1"}),
+        (
+            "handshakes",
+            {"handshakes": Handshakes(opened=0, failed=9, worst_failed=9, alone="shop-1")},
+        ),
+        ("ejections", {"ejections": 1, "alone_ejections": 1, "alone_ejector": "shop-1"}),
+    ],
+)
+def test_what_one_caller_alone_says_is_no_verdict_and_names_it(
+    metric: str, facts: dict[str, Any]
+) -> None:
+    found = said(metric, **facts)
+    assert found.verdict == "inconclusive"
+    assert "shop-1" in found.sentence
+    assert "which nobody else has seen" in found.sentence
+
+
+def test_what_is_believed_fails_whatever_one_caller_says_beside_it() -> None:
+    assert said("cut", cut=1, alone_cut=1, alone="shop-1").verdict == "fail"
+    assert said("ejections", ejections=2, alone_ejections=1, alone_ejector="a").verdict == "fail"

@@ -35,4 +35,4 @@ def test_what_fails_on_one_of_them_later_is_told_of_that_one() -> None:
     found = handshakes_since(now, before)
     assert (found.opened, found.failed, found.worst_failed) == (0, 5, 5)
     assert found.worst == "gateway-1 -> order-7"
-    assert came_since(now, before).cut == 2
+    assert came_since(now, before).alone_cut == 2

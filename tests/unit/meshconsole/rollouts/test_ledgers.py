@@ -39,7 +39,8 @@ def test_cuts_are_counted_at_both_ends_and_only_of_the_wave() -> None:
     now = counts_of(
         [
             told("order-1", at(started=40, cut=1), plain=6),
-            told("gateway-1", to("order-1", cut=2), to("order-2", cut=9)),
+            told("gateway-1", to("order-1", cut=1), to("order-2", cut=9)),
+            told("gateway-2", to("order-1", cut=1)),
             told("order-2", at(cut=5)),
         ],
         ["order-1"],
@@ -73,3 +74,31 @@ def test_the_edge_that_failed_most_is_named() -> None:
     found = handshakes_since(now, before)
     assert (found.opened, found.failed, found.worst_failed) == (15, 5, 4)
     assert found.worst == "gateway-2 -> order-1"
+    assert found.alone == ""
+
+
+def test_what_one_caller_alone_says_is_its_word_however_often_it_begins_anew() -> None:
+    lives = [
+        told("shop-1", to("order-1", cut=2, handshakes_failed=4), boot=boot)
+        for boot in ("b1", "b2")
+    ]
+    now = counts_of([told("order-1", at(started=10)), *lives], ["order-1"])
+    came = came_since(now, {})
+    assert (came.cut, came.alone_cut, came.alone) == (0, 4, "shop-1")
+    assert handshakes_since(now, {}).alone == "shop-1"
+
+
+def test_one_caller_is_believed_when_the_one_it_called_has_seen_as_much() -> None:
+    caller = told("gateway-1", to("order-1", handshakes_failed=4))
+    now = counts_of([told("order-1", at(handshakes_failed=4)), caller], ["order-1"])
+    assert handshakes_since(now, {}).alone == ""
+    now = counts_of([told("order-1", at(handshakes_failed=3)), caller], ["order-1"])
+    assert handshakes_since(now, {}).alone == "gateway-1"
+
+
+def test_an_instance_of_the_wave_is_believed_of_another_one_and_counted_once() -> None:
+    both = ["order-1", "order-2"]
+    edge = to("order-2", cut=1, handshakes_failed=3)
+    now = counts_of([told("order-1", edge), told("order-2")], both)
+    assert came_since(now, {}).cut == 1
+    assert handshakes_since(now, {}).alone == ""
