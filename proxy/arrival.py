@@ -147,7 +147,7 @@ class Newcomer:
     def connect(self, tls: ssl.SSLContext | None, seconds: float) -> None:
         """Make it a connection, with a handshake of so many seconds at most, or in plaintext."""
         self._connecting = spawn(self._connect(tls, seconds), name="take a caller in")
-        self._connecting.add_done_callback(lambda _: self.leave())
+        self._connecting.add_done_callback(lambda _: self.leave())  # also if it never began
 
     def sweep(self, now: float, draining: bool) -> None:
         """Nothing is overdue: the handshake has a deadline of its own."""
@@ -188,6 +188,8 @@ class Newcomer:
             )
         except OSError as error:
             self.failed(error)
+        finally:
+            self.leave()
 
     def become(self, transport: asyncio.Transport) -> None:
         """It is known now: whoever serves it takes its place."""
