@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 SETTLE_SECONDS = 0.1
 SETTLE_LEAST_SECONDS = 0.01
+LATE_SECONDS = 0.2
+"""A timer that fires so late says that the event loop was away, and nothing of the endpoint: what
+happened meanwhile is noticed after the timers."""
 
 
 class Dialler(Protocol):
@@ -102,6 +105,13 @@ class Miss(msgspec.Struct, frozen=True):
     """Was the endpoint reached, and TLS did not come about?"""
     stranger: bool = False
     """Is somebody else there?"""
+    late: bool = False
+    """Did patience end while this process was not running? Then it is worth another try."""
+
+
+def is_late(began: float, patience: float, now: float) -> bool:
+    """Did a wait of `patience` seconds end so late that this process was away meanwhile?"""
+    return now - began - patience > LATE_SECONDS
 
 
 async def connected(
@@ -136,11 +146,12 @@ async def connected(
                 ssl_handshake_timeout=seconds,
             )
     except TimeoutError:
-        return Miss(f"no connection within {2 * seconds:g} s")
+        return _none_within(2 * seconds, began)
     except ssl.SSLError as error:
         return Miss(reason_of(error), handshake=True)
-    except (ConnectionResetError, ConnectionAbortedError, BrokenPipeError):
-        return Miss("TLS: the handshake did not come to its end", handshake=True)
+    except (ConnectionResetError, ConnectionAbortedError, BrokenPipeError) as error:
+        late = isinstance(error, ConnectionAbortedError) and is_late(began, seconds, monotonic())
+        return Miss("TLS: the handshake did not come to its end", handshake=True, late=late)
     except (OSError, ValueError) as error:
         return Miss(reason_of(error))
     if guard.why:
@@ -154,14 +165,20 @@ async def connected(
 
 
 async def _plain(make: Callable[[], asyncio.BaseProtocol], member: Member) -> Miss | None:
+    began = monotonic()
     try:
         async with asyncio.timeout(member.connect_seconds):
             await asyncio.get_running_loop().create_connection(make, member.host, member.port)
     except TimeoutError:
-        return Miss(f"no connection within {member.connect_seconds:g} s")
+        return _none_within(member.connect_seconds, began)
     except (OSError, ValueError) as error:
         return Miss(reason_of(error))
     return None
+
+
+def _none_within(seconds: float, began: float) -> Miss:
+    late = is_late(began, seconds, monotonic())
+    return Miss(f"no connection within {seconds:g} s", late=late)
 
 
 def dialled(pool: Pool, way: Way) -> Upstream | Http2Upstream | FramedUpstream:

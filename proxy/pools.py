@@ -26,10 +26,8 @@ from proxy.settings import Limits
 if TYPE_CHECKING:
     from proxy.seam import Asking, Connection, Link
 
-
 PLACES = {"http2": 100, "bolt": 256}
 """Requests that one new connection of a multiplexed protocol is dialled for; else one."""
-
 FRAMED = frozenset({"bolt"})
 """Protocols that no other can be turned into."""
 
@@ -244,14 +242,27 @@ class Pool:
             spawn(self._dial(way), name=f"dial {member.endpoint.addr}")
 
     async def _dial(self, way: Way) -> None:
-        connection = dialled(self, way)
-        miss = await self.replacing.connected(lambda: connection, way)
-        if miss is None and connection.unfit:
-            miss = Miss(connection.unfit)
+        connection, miss = await self._tried(way)
+        if miss is not None and miss.late:
+            self._discard(connection)
+            self.opened += 1
+            connection, miss = await self._tried(way)
         if miss is None:
             self.dialled_well(connection, way)
         else:
             self.dial_failed(connection, way, miss)
+
+    async def _tried(self, way: Way) -> tuple[Connection, Miss | None]:
+        connection = dialled(self, way)
+        miss = await self.replacing.connected(lambda: connection, way)
+        return connection, Miss(connection.unfit) if miss is None and connection.unfit else miss
+
+    def _discard(self, connection: Connection) -> None:
+        """Of a dial that failed: what was made already counts itself out as it ends."""
+        if connection.opened:
+            connection.abort()
+        else:
+            self.opened -= 1
 
     def dialled_well(self, connection: Connection, way: Way) -> None:
         """A connection is open; one that ended meanwhile serves nobody, who waits needs another."""
@@ -268,10 +279,7 @@ class Pool:
         """No connection came of it. Who waits is told, unless plaintext is allowed and may serve
         where TLS did not come about."""
         self.dialing -= 1
-        if connection.opened:
-            connection.abort()
-        else:
-            self.opened -= 1
+        self._discard(connection)
         now = monotonic()
         if not miss.handshake:
             self.replacing.not_reached(way)

@@ -57,6 +57,7 @@ class Attempt:
         TLS does not come about and plaintext is allowed, that is tried too."""
         member, pool = self.member, self.pool
         replacing = pool.replacing
+        again = False
         while True:
             way = replacing.way(monotonic())
             try:
@@ -66,6 +67,9 @@ class Attempt:
                 raise
             if miss is None:
                 break
+            if miss.late and not again:
+                again = True
+                continue
             if not miss.handshake:
                 replacing.not_reached(way)
             if not (miss.handshake and replacing.failed(way, miss, monotonic())):
