@@ -14,6 +14,7 @@ import msgspec
 
 from meshconsole.core.errors import Degraded
 from meshconsole.healing.models import Testimony
+from meshconsole.inventory.models import Instance
 from meshconsole.rollouts.facts import Facts, Side, Traffic
 from meshconsole.rollouts.kinds.protocol import Seen, Work
 from meshconsole.rollouts.ledgers import Counts, came_since, counts_of, handshakes_since
@@ -121,9 +122,9 @@ def minute_moved(work: Work, baseline: Baseline) -> Baseline | None:
 
 
 def _with_ledgers(facts: Facts, work: Work, baseline: Baseline) -> Facts:
-    """The same facts with what the links' ledgers say, if those of the cohort speak at all."""
+    """The same facts with what the links' ledgers say, and who of the cohort has not spoken."""
     told, cohort = work.told, set(work.names)
-    if told is None or baseline.links is None or not any(one.instance in cohort for one in told):
+    if told is None or baseline.links is None:
         return facts
     now = counts_of(told, cohort)
     came = came_since(now, baseline.links)
@@ -135,7 +136,15 @@ def _with_ledgers(facts: Facts, work: Work, baseline: Baseline) -> Facts:
         alone=came.alone,
         handshakes=handshakes_since(now, baseline.minute),
         plaintext_share=came.plain / came.arrived if came.arrived else None,
+        untold=_untold(work, told),
     )
+
+
+def _untold(work: Work, told: Collection[Told]) -> tuple[str, ...]:
+    """Instances of the wave that are there and have not said how their links stand."""
+    silent = set(work.names) - links.latest(told).keys()
+    rows = Instance.objects.open().filter(instance_id__in=silent).order_by("instance_id")
+    return tuple(rows.values_list("instance_id", flat=True)) if silent else ()
 
 
 def _traffic(work: Work, baseline: Baseline, control: Collection[str]) -> Traffic | None:

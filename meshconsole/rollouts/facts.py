@@ -14,6 +14,8 @@ METRICS = (
     "error_rate", "p99", "p50", "cut", "handshakes", "plaintext", "acks", "ejections", "memory",
     "cpu",
 )  # fmt: skip
+LEDGERED = frozenset({"cut", "handshakes", "plaintext"})
+"""Told by the ledgers of links."""
 HARD = frozenset({"cut", "handshakes", "plaintext"})
 """One failure of these ends a rollout; of the others two in a row do."""
 
@@ -79,6 +81,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """That caller."""
     handshakes: Handshakes | None = None
     plaintext_share: float | None = None
+    untold: tuple[str, ...] = ()
+    """Those of the cohort that have not told of their links: without them nothing passes."""
     acked: int | None = None
     expected: int = 0
     missing: tuple[str, ...] = ()

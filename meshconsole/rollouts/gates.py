@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from meshconsole.rollouts.differences import traffic_findings
-from meshconsole.rollouts.facts import METRICS, Cost, Facts, Finding, Word, finding
+from meshconsole.rollouts.facts import LEDGERED, METRICS, Cost, Facts, Finding, Word, finding
 
 HANDSHAKE_SHARE = 0.001
 HANDSHAKE_COUNT = 2
@@ -31,9 +31,7 @@ def judge(facts: Facts, metrics: Iterable[str], *, needed: Iterable[str] = ()) -
     wanted, must = set(metrics), set(needed)
     said = [
         *(traffic_findings(facts.traffic, facts.min_requests) if facts.traffic else ()),
-        _cut(facts),
-        _handshakes(facts),
-        _plaintext(facts),
+        *(_of_all(facts, gate(facts)) for gate in (_cut, _handshakes, _plaintext)),
         _acks(facts),
         _ejections(facts),
         _cost("memory", facts.memory_per_connection, MEMORY_SHARE, "memory per connection"),
@@ -41,10 +39,16 @@ def judge(facts: Facts, metrics: Iterable[str], *, needed: Iterable[str] = ()) -
     ]
     found = {one.metric: one for one in said if one is not None and one.metric in wanted}
     return [
-        found.get(metric) or _unknown(metric)
+        found.get(metric) or _unknown(metric, facts)
         for metric in METRICS
         if metric in found or (metric in must and metric in wanted)
     ]
+
+
+def _of_all(facts: Facts, said: Finding | None) -> Finding | None:
+    """What some of the wave's sidecars say; a pass needs the word of all."""
+    is_partial = bool(facts.untold) and said is not None and said.verdict == "pass"
+    return None if is_partial else said
 
 
 def _cut(facts: Facts) -> Finding | None:
@@ -161,8 +165,10 @@ def _word(*, is_over: bool, is_doubtful: bool) -> Word:
     return "fail" if is_over else "inconclusive" if is_doubtful else "pass"
 
 
-def _unknown(metric: str) -> Finding:
+def _unknown(metric: str, facts: Facts) -> Finding:
     told = "Not known just now: neither sidecars nor Redis have told it."
+    if facts.untold and metric in LEDGERED:
+        told = f"Not known just now: not told by {_named(facts.untold)}."
     return finding(metric, "inconclusive", told, measure="ratio")
 
 

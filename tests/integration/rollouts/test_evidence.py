@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from meshconsole.core import redis
 from meshconsole.healing import models
+from meshconsole.inventory.models import Instance
 from meshconsole.rollouts.evidence import (
     Baseline,
     baseline_read,
@@ -18,6 +20,7 @@ from meshconsole.rollouts.evidence import (
 from meshconsole.rollouts.facts import Handshakes
 from meshconsole.rollouts.kinds.protocol import Seen, Work
 from meshconsole.rollouts.models import Rollout, Target, Wave
+from meshconsole.telemetry import links
 from proxy.contract.reports import LinkCounts, LinkState
 from tests.harness.rollouts import Mesh
 
@@ -95,3 +98,13 @@ def test_an_instance_is_found_failing_by_the_word_of_two(mesh: Mesh) -> None:
     found_failing(mesh, "5xx", "shop-2")
     facts = facts_read(work(mesh), baseline, [], Seen(), 1)
     assert (facts.ejections, facts.alone_ejections) == (1, 0)
+
+
+def test_who_of_the_wave_has_not_spoken_is_told_unless_it_is_gone(mesh: Mesh) -> None:
+    baseline = begun(mesh)
+    wave, named = Wave(soak_seconds=60), ("order-7", "order-8", "order-9")
+    targets = [Target(instance=name) for name in named]
+    redis.client().hdel(links.TOLD, "order-8 b1", "order-9 b1")
+    Instance.objects.filter(instance_id="order-9").update(state="gone")
+    whole = Work(Rollout(), wave, targets, mesh.now, told=told_read())
+    assert hard_facts_read(whole, baseline).untold == ("order-8",)

@@ -89,3 +89,14 @@ def test_what_one_caller_alone_says_is_no_verdict_and_names_it(
 def test_what_is_believed_fails_whatever_one_caller_says_beside_it() -> None:
     assert said("cut", cut=1, alone_cut=1, alone="shop-1").verdict == "fail"
     assert said("ejections", ejections=2, alone_ejections=1, alone_ejector="a").verdict == "fail"
+
+
+def test_the_word_of_some_is_no_pass_and_a_failure_all_the_same() -> None:
+    fine = Facts(cut=0, handshakes=Handshakes(opened=9, failed=0), untold=("order-2", "order-3"))
+    found = judge(fine, METRICS, needed=("cut", "handshakes"))
+    assert [(one.metric, one.verdict) for one in found] == [
+        ("cut", "inconclusive"), ("handshakes", "inconclusive"),
+    ]  # fmt: skip
+    assert "not told by order-2, order-3" in found[0].sentence
+    assert judge(fine, METRICS) == []
+    assert said("cut", cut=1, untold=("order-2",)).verdict == "fail"
