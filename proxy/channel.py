@@ -25,6 +25,8 @@ from proxy.websocket import ClientConnection, ConnectionClosed, ConnectionClosed
 logger = logging.getLogger(__name__)
 SEND_SECONDS = 10.0
 LINKS_SECONDS = 2.0
+LINKS_REPEATED_SECONDS = 30.0
+"""A word that is old counts as none at the console, so what has not changed is said again."""
 REPORTS_PER_SECOND = 4.0
 REPORTS_BURST = 64
 """A backlog goes out in a burst and then at this pace, below what the console takes of one sidecar;
@@ -173,13 +175,17 @@ class Channel:
                     await self._send(request)
 
     async def _tell_links(self) -> None:
-        """Send the ledger when it is another than the last that was sent, and not too often."""
+        """Send the ledger when it is another than the last that was sent, or that is long ago; not
+        too often."""
         said: Links | None = None
+        loop = asyncio.get_running_loop()
+        repeat_at = 0.0
         with contextlib.suppress(ConnectionClosed):
             while True:
                 links = self._links()
-                if said is None or links != msgspec.structs.replace(said, at=links.at):
-                    said = links
+                is_same = said is not None and links == msgspec.structs.replace(said, at=links.at)
+                if not is_same or loop.time() >= repeat_at:
+                    said, repeat_at = links, loop.time() + LINKS_REPEATED_SECONDS
                     await self._send(links)
                 await asyncio.sleep(LINKS_SECONDS)
 

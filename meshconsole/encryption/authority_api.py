@@ -60,7 +60,7 @@ class AuthorityOutput(serializers.ModelSerializer[Authority]):
             return None
         known = getattr(row, "_evidence", None)
         if not isinstance(known, selectors.Evidence):
-            known = selectors.rotation_evidence(row.generation)
+            known = selectors.rotation_evidence(row.generation, timezone.now())
             setattr(row, "_evidence", known)  # noqa: B010
         return known
 
@@ -125,7 +125,7 @@ class AuthoritySignView(APIView):
     @extend_schema(operation_id="authority_sign_with", request=StepInput, responses=AuthorityOutput)
     def post(self, request: Request, generation: int) -> Response:
         """Sign new leaves with this generation; refused until every live sidecar trusts it."""
-        evidence = selectors.rotation_evidence(generation)
+        evidence = selectors.rotation_evidence(generation, timezone.now())
         row = authority_sign_with(
             generation,
             trusted_by_all=evidence.trusted_by_all,
@@ -144,7 +144,7 @@ class AuthorityRetireView(APIView):
     @extend_schema(operation_id="authority_retire", request=StepInput, responses=AuthorityOutput)
     def post(self, request: Request, generation: int) -> Response:
         """Trust it no more; refused while a live sidecar holds a certificate of it."""
-        evidence = selectors.rotation_evidence(generation)
+        evidence = selectors.rotation_evidence(generation, timezone.now())
         row = authority_retire(
             generation,
             unused=evidence.unused,

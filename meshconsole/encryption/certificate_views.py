@@ -49,7 +49,7 @@ def add(request: HttpRequest) -> HttpResponse:
 def sign(request: HttpRequest, generation: int) -> HttpResponse:
     """Sign new leaves with a generation that everybody trusts."""
     try:
-        evidence = selectors.rotation_evidence(generation)
+        evidence = selectors.rotation_evidence(generation, timezone.now())
         _confirmed(request, generation)
         authority_sign_with(
             generation,
@@ -69,7 +69,7 @@ def sign(request: HttpRequest, generation: int) -> HttpResponse:
 def retire(request: HttpRequest, generation: int) -> HttpResponse:
     """Trust a generation no more that nobody uses."""
     try:
-        evidence = selectors.rotation_evidence(generation)
+        evidence = selectors.rotation_evidence(generation, timezone.now())
         _confirmed(request, generation)
         authority_retire(
             generation,
@@ -123,7 +123,7 @@ def _named(uri: str) -> tuple[str, bool]:
 def _authority(request: HttpRequest, row: Authority) -> dict[str, Any]:
     evidence = None
     if row.state != AuthorityState.RETIRED:
-        evidence = selectors.rotation_evidence(row.generation)
+        evidence = selectors.rotation_evidence(row.generation, timezone.now())
     actions = {one["name"]: one for one in authority_actions(request.user, row, evidence)}
     return {
         "row": row,

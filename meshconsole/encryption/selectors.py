@@ -51,7 +51,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         return self.is_known and not self.holding
 
 
-def rotation_evidence(generation: int) -> Evidence:
+def rotation_evidence(generation: int, now: datetime) -> Evidence:
     """Who trusts a generation and who shows a leaf of it; raises NotFound."""
     row = authority_get(generation)
     root, issuer = key_identifier(row.certificate), key_identifier(row.chain or row.certificate)
@@ -59,7 +59,7 @@ def rotation_evidence(generation: int) -> Evidence:
         Instance.objects.open().filter(source=Source.SIDECAR).values_list("instance_id", flat=True)
     )
     try:
-        told = links.latest(links.read())
+        told = links.latest(links.read(), now.timestamp())
     except Degraded:
         return Evidence(is_known=False, sidecars=len(live), not_trusting=(), holding=())
     states = {name: told[name].state for name in live if name in told}

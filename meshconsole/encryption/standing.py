@@ -138,7 +138,8 @@ def refused_by(callers: Iterable[Caller], seen: Iterable[CallerTraffic]) -> list
 def _seen(now: datetime, minutes: int = QUIET_MINUTES) -> _Seen | None:
     try:
         edges = telemetry.edges(minutes=minutes, now=now.timestamp())
-        states = {name: told.state for name, told in links.latest(links.read()).items()}
+        latest = links.latest(links.read(), now.timestamp())
+        states = {name: told.state for name, told in latest.items()}
     except Degraded:
         return None
     sums: dict[str, dict[tuple[str, str], list[int]]] = {}

@@ -142,7 +142,7 @@ def _with_ledgers(facts: Facts, work: Work, baseline: Baseline) -> Facts:
 
 def _untold(work: Work, told: Collection[Told]) -> tuple[str, ...]:
     """Instances of the wave that are there and have not said how their links stand."""
-    silent = set(work.names) - links.latest(told).keys()
+    silent = set(work.names) - links.latest(told, work.now.timestamp()).keys()
     rows = Instance.objects.open().filter(instance_id__in=silent).order_by("instance_id")
     return tuple(rows.values_list("instance_id", flat=True)) if silent else ()
 

@@ -23,6 +23,8 @@ TOLD = "mesh:links"
 HEARD = "mesh:links:heard"
 """ZSET: the same names, by when (epoch s) they were heard last."""
 KEPT_SECONDS = 6 * 3600
+FRESH_SECONDS = 90.0
+"""Sidecars repeat their word each half minute at least: who is silent for longer says nothing."""
 EDGES_LIMIT = 256
 _TEXT_LIMIT = 300
 _SOURCES_LIMIT = 32
@@ -140,9 +142,11 @@ def read() -> list[Told]:
     return sorted(found, key=lambda told: (told.instance, told.at))
 
 
-def latest(told: Iterable[Told]) -> dict[str, Told]:
-    """The life of each instance that was heard last."""
-    return {one.instance: one for one in sorted(told, key=lambda told: told.at)}
+def latest(told: Iterable[Told], now: float) -> dict[str, Told]:
+    """The life of each instance that was heard last, unless that is too long ago to count as its
+    word; `now` in epoch seconds."""
+    last = {one.instance: one for one in sorted(told, key=lambda told: told.at)}
+    return {name: one for name, one in last.items() if now - one.at <= FRESH_SECONDS}
 
 
 def ledger(told: Iterable[Told], *, app: str = "") -> list[EdgeLedger]:

@@ -112,14 +112,14 @@ class CaRotation:
         if phase == SIGN:
             if _signing() == new:
                 return Written(arrived=names)
-            evidence = rotation_evidence(new)
+            evidence = rotation_evidence(new, work.now)
             if not evidence.is_known or evidence.not_trusting:
                 return Written()
             authority_sign_with(new, trusted_by_all=True, now=work.now, actor=ENGINE)
             return Written(arrived=names, stepped=names)
         if _state(old) == AuthorityState.RETIRED:
             return Written(arrived=names)
-        evidence = rotation_evidence(old)
+        evidence = rotation_evidence(old, work.now)
         if not evidence.is_known or evidence.holding:
             return Written()
         authority_retire(old, unused=True, now=work.now, actor=ENGINE)
@@ -132,10 +132,10 @@ class CaRotation:
         if not new:
             return Seen()
         if phase == TRUST:
-            return _seen(work.names, new, trusting=True)
+            return _seen(work.names, new, work.now, trusting=True)
         if phase == SIGN:
-            return _seen(work.names, old, holding=True)
-        return _seen(work.names, old, trusting=False)
+            return _seen(work.names, old, work.now, holding=True)
+        return _seen(work.names, old, work.now, trusting=False)
 
     def revert(self, works: Sequence[Work]) -> Written:
         """Sign with the old one again, and retire the new one when nobody shows a leaf of it."""
@@ -151,7 +151,7 @@ class CaRotation:
         if _signing() == new:
             authority_sign_with(old, trusted_by_all=True, now=now, actor=ENGINE)
             return Written(stepped=names)
-        evidence = rotation_evidence(new)
+        evidence = rotation_evidence(new, now)
         if not evidence.is_known or evidence.holding:
             return Written(notes=dict.fromkeys(evidence.holding, "shows a leaf of the new one"))
         authority_retire(new, unused=True, now=now, actor=ENGINE)
@@ -165,7 +165,7 @@ class CaRotation:
             return Seen(in_force=frozenset(names))
         if _state(new) != AuthorityState.RETIRED:
             return Seen()
-        return _seen(names, new, trusting=False)
+        return _seen(names, new, works[0].now, trusting=False)
 
     def control(self, work: Work) -> list[str]:
         """Nobody: trust is everybody's."""
@@ -191,10 +191,15 @@ class CaRotation:
 
 
 def _seen(
-    names: Sequence[str], generation: int, *, trusting: bool = False, holding: bool = False
+    names: Sequence[str],
+    generation: int,
+    now: datetime,
+    *,
+    trusting: bool = False,
+    holding: bool = False,
 ) -> Seen:
     """Who trusts a generation, or does not, or shows no leaf of it any more."""
-    evidence = rotation_evidence(generation)
+    evidence = rotation_evidence(generation, now)
     if not evidence.is_known:
         return Seen()
     live = set(_live().values_list("instance_id", flat=True))

@@ -267,7 +267,8 @@ def _seen(work: Work, goals: Mapping[str, TlsMode]) -> Seen:
 
 def _states(work: Work) -> dict[str, LinkState]:
     """What sidecars say; while that is not known, nobody is ready."""
-    return {name: told.state for name, told in links.latest(work.told or ()).items()}
+    latest = links.latest(work.told or (), work.now.timestamp())
+    return {name: told.state for name, told in latest.items()}
 
 
 def _modes(apps: Sequence[str] | set[str]) -> dict[str, TlsMode]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -227,23 +227,25 @@ def test_evidence_is_what_live_sidecars_say() -> None:
     key = authority.key_identifier(row.certificate)
     an_instance("order-1")
     an_instance("order-2")
-    evidence = rotation_evidence(1)
+    evidence = rotation_evidence(1, NOW)
     assert (evidence.not_trusting, evidence.holding) == (("order-1", "order-2"),) * 2
     said("order-1", LinkState(trusts=(key,), issuer=key))
     said("order-2", LinkState(trusts=(key, "other"), issuer="other"))
-    evidence = rotation_evidence(1)
+    evidence = rotation_evidence(1, NOW)
     assert (evidence.trusted_by_all, evidence.holding) == (True, ("order-1",))
     said("order-1", LinkState(trusts=(key,), issuer="other"))
-    assert rotation_evidence(1).unused
+    assert rotation_evidence(1, NOW).unused
+    later = rotation_evidence(1, NOW + timedelta(seconds=91))
+    assert later.not_trusting == ("order-1", "order-2"), "nobody has said so of late"
 
 
 def test_without_redis_there_is_no_evidence() -> None:
     authority_ensure(NOW)
-    evidence = rotation_evidence(1)
+    evidence = rotation_evidence(1, NOW)
     assert not evidence.trusted_by_all
     assert not evidence.unused
     with pytest.raises(NotFound):
-        rotation_evidence(2)
+        rotation_evidence(2, NOW)
 
 
 def said(instance: str, state: LinkState) -> None:

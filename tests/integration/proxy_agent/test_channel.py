@@ -287,5 +287,15 @@ async def test_the_ledger_is_told_at_once_and_again_only_when_it_has_changed(
     assert stream.heard.empty() or not isinstance(stream.heard.get_nowait(), Links)
 
 
+async def test_a_ledger_that_has_not_changed_is_repeated_after_a_while(
+    member: Member, console: ScriptedConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "LINKS_SECONDS", 0.01)
+    monkeypatch.setattr(channel, "LINKS_REPEATED_SECONDS", 0.01)
+    stream = await joined(member, console)
+    first, second = await stream.expect(Links), await stream.expect(Links)
+    assert first.edges == second.edges == ()
+
+
 async def _true(fact: bool) -> bool:
     return fact

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -108,3 +109,5 @@ def test_who_of_the_wave_has_not_spoken_is_told_unless_it_is_gone(mesh: Mesh) ->
     Instance.objects.filter(instance_id="order-9").update(state="gone")
     whole = Work(Rollout(), wave, targets, mesh.now, told=told_read())
     assert hard_facts_read(whole, baseline).untold == ("order-8",)
+    later = replace(whole, now=mesh.now + timedelta(seconds=91))
+    assert hard_facts_read(later, baseline).untold == ("order-7", "order-8")

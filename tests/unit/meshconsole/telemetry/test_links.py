@@ -42,7 +42,13 @@ def test_a_sidecar_that_restarted_is_counted_over_both_lives() -> None:
         told("order-1", edge(started=7, completed=7), boot="b2", at=2.0),
     ]
     assert since(now, begun).completed == 12
-    assert latest(now)["order-1"].boot == "b2"
+    assert latest(now, max(one.at for one in now))["order-1"].boot == "b2"
+
+
+def test_a_word_of_longer_ago_than_sidecars_repeat_it_is_none() -> None:
+    said = [told("order-1", at=100.0), told("order-2", at=130.0)]
+    assert set(latest(said, 190.0)) == {"order-1", "order-2"}
+    assert set(latest(said, 200.0)) == {"order-2"}
 
 
 def test_a_span_can_be_of_one_application_or_of_some_instances() -> None:
