@@ -20,17 +20,22 @@ def freezes(now: datetime) -> QuerySet[FreezeWindow]:
     return FreezeWindow.objects.filter(ends_at__gt=now).order_by("begins_at", "pk")
 
 
-def freeze_for(application: str, now: datetime) -> FreezeWindow | None:
-    """The window in which a change of this application (empty: the mesh) falls; the longest."""
+def freeze_for(
+    application: str, now: datetime, *, bypassed_at: datetime | None = None
+) -> FreezeWindow | None:
+    """The window in which a change of this application (empty: the mesh) falls; the longest. Those
+    that were known when it was bypassed do not count."""
     mine = Q(application=MESH) if application else Q()
     if application:
         mine |= Q(application=application)
+    if bypassed_at is not None:
+        mine &= Q(created_at__gt=bypassed_at)
     return freezes(now).filter(mine, begins_at__lte=now).order_by("-ends_at").first()
 
 
-def freeze_check(application: str, now: datetime) -> None:
+def freeze_check(application: str, now: datetime, *, bypassed_at: datetime | None = None) -> None:
     """Raise Frozen (423) inside of a window, with its reason and its end."""
-    window = freeze_for(application, now)
+    window = freeze_for(application, now, bypassed_at=bypassed_at)
     if window is not None:
         until = window.ends_at.isoformat(timespec="minutes")
         raise Frozen(

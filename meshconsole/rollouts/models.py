@@ -5,6 +5,7 @@ The rows are the truth: every wait is a `due_at`, and whoever moves a rollout on
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -70,6 +71,11 @@ class Rollout(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    @property
+    def bypassed_at(self) -> datetime | None:
+        """It goes past freezes that were declared until then; None when past none."""
+        return self.started_at if self.bypassed_by else None
 
 
 class Wave(models.Model):

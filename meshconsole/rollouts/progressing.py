@@ -174,7 +174,7 @@ def round_of(scale: float) -> timedelta:
 
 def _waits_until(rollout: Rollout, wave: Wave, now: datetime) -> tuple[datetime | None, str]:
     """Until when the next wave waits, and for what; None when it does not."""
-    window = None if rollout.bypassed_by else freeze_for(rollout.application, now)
+    window = freeze_for(rollout.application, now, bypassed_at=rollout.bypassed_at)
     if window is not None:
         return min(window.ends_at, now + FREEZE_LOOK), f"Frozen: {window.reason}"
     last = rollout.waves.filter(number__lt=wave.number).order_by("-number").first()

@@ -182,8 +182,8 @@ def rollout_promote(
                 code="nothing_to_promote",
                 current_state=shown(row),
             )
-        if not bypass and not row.bypassed_by:
-            freeze_check(row.application, now)
+        if not bypass:
+            freeze_check(row.application, now, bypassed_at=row.bypassed_at)
         if not refuse_unfit(row, wave) and not reason.strip():
             sentence = "The gates have not passed this wave: say why it may pass all the same."
             raise Invalid(

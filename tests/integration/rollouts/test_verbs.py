@@ -152,6 +152,22 @@ def test_nothing_begins_in_a_freeze_and_a_wave_waits_for_its_end(mesh: Mesh) -> 
     assert Route.objects.exists()
 
 
+def test_a_bypass_goes_past_the_freezes_of_its_time_and_no_later_one(mesh: Mesh) -> None:
+    row = draft(mesh)
+    do("plan", row, mesh)
+    ends = mesh.now + timedelta(hours=1)
+    freeze_create(begins_at=mesh.now, ends_at=ends, reason="fair", actor="bob", now=mesh.now)
+    do("start", row, mesh, bypass=True, reason="outage")
+    mesh.until_wave(row, 1)
+    freeze_create(begins_at=mesh.now, ends_at=ends, reason="fire", actor="bob", now=mesh.now)
+    with pytest.raises(Frozen, match="fire"):
+        do("promote", row, mesh, reason="never mind")
+    mesh.run(60, stop=lambda: row.waves.get(number=1).state == "passed")
+    mesh.run(5)
+    row.refresh_from_db()
+    assert (row.note, row.waves.get(number=2).state) == ("Frozen: fire", "planned")
+
+
 def test_a_paused_rollout_writes_nothing_and_soaks_anew(mesh: Mesh) -> None:
     row = started(mesh)
     mesh.run(6)
