@@ -139,6 +139,12 @@ class Agent:
         await aio.cancelled(self._attempts)
         await self._reporter.settled(LEAVE_SECONDS)
 
+    def renew(self) -> bool:
+        """Ask the console for another certificate now; False while it is away."""
+        if self._channel is not None:
+            self._channel.renew()
+        return self._channel is not None
+
     def status(self) -> dict[str, object]:
         """What the admin page shows; nothing in it is secret."""
         held = self._intake.held

@@ -86,6 +86,11 @@ class Channel:
             for helper in helpers:
                 await aio.cancelled(helper)
 
+    def renew(self) -> None:
+        """Ask for another certificate now."""
+        self._renewal.hurry(utc_now())
+        self._followed.set()
+
     async def leave(self, reason: str) -> None:
         """Say what is still to say, then good-bye for good; the console unpublishes at once."""
         with contextlib.suppress(ConnectionClosed):

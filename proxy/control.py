@@ -28,6 +28,9 @@ class Control(Protocol):
     async def retire(self) -> None:
         """End without a word; what was seen is kept on disk, or passed on."""
 
+    def renew(self) -> bool:
+        """Ask for another certificate now; False when there is nobody to ask."""
+
     def status(self) -> dict[str, object]:
         """For the admin page."""
 
@@ -50,6 +53,10 @@ class Alone:
 
     async def retire(self) -> None:
         """Nothing to end."""
+
+    def renew(self) -> bool:
+        """Nobody to ask."""
+        return False
 
     def status(self) -> dict[str, object]:
         """What became of the file."""

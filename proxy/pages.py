@@ -47,6 +47,7 @@ class Pages:
             b"/reload": SlowDoor(b"POST", self._reload),
             b"/drain": Door(b"POST", self._drain),
             b"/upgrade": Door(b"POST", self._upgrade),
+            b"/renew": Door(b"POST", self._renew),
         }
 
     def _ready(self) -> Page:
@@ -156,6 +157,12 @@ class Pages:
 
     def _upgrade(self) -> Page:
         return json_page({"upgrading": True, "pid": self._process.passage.upgrade()}, 202)
+
+    def _renew(self) -> Page:
+        if not self._process.control.renew():
+            why = "No console is connected that could sign another certificate; ask again later."
+            raise Refusal(409, "NR", why)
+        return json_page({"renewing": True}, 202)
 
     def _drain(self) -> Page:
         asyncio.get_running_loop().call_soon(self._process.stop)

@@ -67,6 +67,10 @@ class Renewal:
             spread = max(EARLY_SECONDS, endpoints / ENDPOINTS_PER_SECOND)
             self._due = min(self._due, now + timedelta(seconds=self._random.uniform(0, spread)))
 
+    def hurry(self, now: datetime) -> None:
+        """Be due at once."""
+        self._due = min(self._due, now)
+
     def due(self, now: datetime) -> Csr | None:
         """The request to send at `now`, or None while it is early."""
         if now < self._due:

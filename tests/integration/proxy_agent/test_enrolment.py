@@ -214,3 +214,24 @@ async def test_no_log_line_holds_the_token_or_a_key(
     assert ours
     assert not any("mcj_" in line or "PRIVATE" in line or "BEGIN" in line for line in ours)
     assert "a-secret" not in repr(token_of(member.token_file))
+
+
+async def test_another_certificate_is_asked_for_when_somebody_says_so(
+    member: Member, console: ScriptedConsole, root: MeshRoot
+) -> None:
+    assert not member.agent.renew()  # nobody is connected who could sign it
+    member.start()
+    stream, hello = await console.stream()
+    before = member.agent.status()["certificate_not_after"]
+
+    async def told() -> bool:
+        return member.agent.renew()
+
+    await eventually_async(told)
+    request = await stream.expect(Csr)
+    uri = f"spiffe://{TRUST_DOMAIN}/unit/unit1/app/order/instance/{hello.node.id}"
+    cert = root.cert(request.pem, uri, id=request.id)
+    await stream.send(cert)
+    await console.stream()
+    assert before is not None
+    assert member.agent.status()["certificate_not_after"] == cert.not_after

@@ -106,3 +106,12 @@ def test_a_console_that_goes_on_with_the_old_root_is_asked_ever_less_often() -> 
         asked += renewal.due(now + timedelta(seconds=EARLY_SECONDS)) is not None
         now += timedelta(seconds=1)
     assert 4 <= asked <= 8
+
+
+def test_in_a_hurry_it_is_due_at_once_and_waits_for_its_answer_as_ever() -> None:
+    renewal = Renewal(identity(), Random(1))
+    now = datetime.now(UTC)
+    renewal.hurry(now)
+    assert renewal.seconds_to_next(now) <= 0.05
+    assert renewal.due(now) is not None
+    assert renewal.due(now) is None
