@@ -187,12 +187,7 @@ class Agent:
         except EnrolmentFailed as error:
             self._failed(error)
             return _bounded(error.retry_after_seconds)
-        except (
-            NotTheConsole,
-            OSError,
-            TimeoutError,
-            WebSocketException,
-        ) as error:
+        except (NotTheConsole, OSError, TimeoutError, WebSocketException) as error:
             self._failed(error)
             return 0.0
         except Exception as error:

@@ -38,6 +38,11 @@ class Ledger:
         self.sent += 1
         return self.sent - 1
 
+    def enough(self) -> None:
+        """Send nothing more: what was sent is all there is."""
+        self.total = self.sent
+        del self.received[self.total :], self.answered[self.total :]
+
     def again(self, number: int) -> None:
         """Nobody touched this one, as the protocol itself says: it is to be sent again."""
         self.returned += 1

@@ -18,6 +18,7 @@ _MAKERS = {"h1": http1.Caller, "h2": http2.Caller, "bolt": bolt.Caller, "tcp": t
 _ALPN = {"h1": "http/1.1", "h2": "h2"}
 _SHARES = {"h1": 0.36, "h2": 0.14, "bolt": 0.06, "tcp": 0.08}
 """Connections of all, in plaintext: those that carry many requests at once are fewer."""
+_SLOW = {"h1": 0.2, "h2": 0.05}
 _ENCRYPTED = {"h1": 0.2, "h2": 0.08}
 
 
@@ -62,6 +63,21 @@ def lines(
                 )
             )
     return made
+
+
+def slow_lines(protocols: Sequence[str], concurrency: int, ports: Ports) -> list[Line]:
+    """Callers who wait three seconds for each answer."""
+    makers = {"h1": http1.SlowCaller, "h2": http2.SlowCaller}
+    return [
+        Line(
+            name=f"{name} slow",
+            port=ports.plain,
+            make=makers[name],
+            connections=_some(_SLOW[name], concurrency),
+        )
+        for name in protocols
+        if name in makers
+    ]
 
 
 def _dialled_with(papers: Papers, alpn: str) -> ssl.SSLContext:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from meshconsole.drill import handover, rollout, slow, soak, weights
+from meshconsole.drill import handover, rollout, slow, soak, switchover, weights
 from meshconsole.drill.stage import Figures, Scale, Stage
 
 Say = Callable[[str], None]
@@ -32,5 +32,11 @@ DRILLS: dict[str, Drill] = {
         about=rollout.ABOUT, scale=rollout.SCALE, run=rollout.run, parts=tuple(rollout.PARTS)
     ),
     "slow": Drill(about=slow.ABOUT, scale=slow.SCALE, run=slow.run),
+    "switchover": Drill(
+        about=switchover.ABOUT,
+        scale=switchover.SCALE,
+        run=switchover.run,
+        parts=switchover.PARTS,
+    ),
     "soak": Drill(about=soak.ABOUT, scale=soak.SCALE, run=soak.run),
 }

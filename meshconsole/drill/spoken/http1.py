@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from meshconsole.drill.callers import Conversation, body_of, number_in
 from meshconsole.drill.spoken.serving import Served
 
@@ -13,6 +15,9 @@ POST = (
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%b"
 ID = b"\r\nx-number: "
 LENGTH = b"\r\ncontent-length: "
+WAIT = b"\r\nx-wait-ms: "
+"""How long the origin is to think."""
+WAIT_MS = 3000
 ONLY = 0
 """What the one request in flight is called."""
 
@@ -54,8 +59,17 @@ class Caller(Conversation):
             self.leaving = True
 
 
+class SlowCaller(Caller):
+    """Every answer takes three seconds."""
+
+    def ask(self, number: int) -> None:
+        self.flying[ONLY] = number
+        asked = GET % (number, self.callers.host, number)
+        self.say(asked[:-4] + WAIT + b"%d\r\n\r\n" % WAIT_MS)
+
+
 class Server(Served):
-    """Answers what it got under which number."""
+    """Answers what it got under which number, when it has thought for as long as it was asked."""
 
     def data_received(self, data: bytes) -> None:
         self.buffer = buffer = self.buffer + data if self.buffer else data
@@ -72,7 +86,11 @@ class Server(Served):
             self.buffer = buffer = buffer[end + length :]
             self.arrived(number, number_in(body) if body else number)
             said = b"%d %d" % (number, length)
-            self.transport.write(ANSWER % (len(said), said))
+            answer = ANSWER % (len(said), said)
+            if wait := number_of(head, WAIT):
+                asyncio.get_running_loop().call_later(wait / 1000, self.transport.write, answer)
+            else:
+                self.transport.write(answer)
 
 
 def number_of(head: bytes, name: bytes, otherwise: int = 0) -> int:

@@ -9,6 +9,7 @@ from hpack import Decoder, Encoder
 from meshconsole.drill.callers import Callers, Conversation, Line, body_of, number_in
 from meshconsole.drill.spoken import frames
 from meshconsole.drill.spoken.frames import Frame, frame
+from meshconsole.drill.spoken.http1 import WAIT_MS
 from meshconsole.drill.spoken.serving import House, Served
 
 LONG_BYTES = 16_000
@@ -23,6 +24,8 @@ class Caller(Conversation):
     """Eight streams of one connection; half of the requests have a body."""
 
     places = 8
+    more: tuple[tuple[bytes, bytes], ...] = ()
+    """Fields of every request besides."""
 
     def __init__(self, callers: Callers, line: Line, idler: bool) -> None:
         super().__init__(callers, line, idler)
@@ -52,6 +55,7 @@ class Caller(Conversation):
             (b":path", b"/orders" if body else b"/orders/%d" % number),
             (b"user-agent", b"drill"),
             (b"x-number", b"%d" % number),
+            *self.more,
         ]
         head = self._encoder.encode(fields)
         if body:
@@ -109,8 +113,14 @@ class Caller(Conversation):
         self.leaving = True
 
 
+class SlowCaller(Caller):
+    """Every answer takes three seconds."""
+
+    more = ((b"x-wait-ms", b"%d" % WAIT_MS),)
+
+
 class Server(Served):
-    """Answers each stream when all of it is there."""
+    """Answers each stream when all of it is there, and it has thought for as long as was asked."""
 
     def __init__(self, house: House) -> None:
         super().__init__(house)
@@ -119,6 +129,7 @@ class Server(Served):
         self._decoder = Decoder()
         self._numbers: dict[int, int] = {}
         self._bodies: dict[int, bytes] = {}
+        self._waits: dict[int, float] = {}
         self._greeted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -139,8 +150,10 @@ class Server(Served):
     def _answer(self, one: Frame) -> bytes:
         stream = one.stream
         if one.kind == frames.HEADERS:
-            number = fields_of(self._decoder, one).get(b"x-number", b"-1")
-            self._numbers[stream] = int(number)
+            fields = fields_of(self._decoder, one)
+            self._numbers[stream] = int(fields.get(b"x-number", b"-1"))
+            if wait := int(fields.get(b"x-wait-ms", b"0")):
+                self._waits[stream] = wait / 1000
         elif one.kind == frames.DATA:
             self._bodies[stream] = self._bodies.get(stream, b"") + one.content
         else:
@@ -150,7 +163,18 @@ class Server(Served):
     def _whole(self, stream: int) -> bytes:
         number, body = self._numbers.pop(stream), self._bodies.pop(stream, b"")
         self.arrived(number, number_in(body) if body else number)
-        said = b"%d %d" % (number, len(body))
+        wait = self._waits.pop(stream, 0.0)
+        if wait:
+            asyncio.get_running_loop().call_later(wait, self._say, stream, number, len(body))
+            return b""
+        return self._answered(stream, number, len(body))
+
+    def _say(self, stream: int, number: int, length: int) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(self._answered(stream, number, length))
+
+    def _answered(self, stream: int, number: int, length: int) -> bytes:
+        said = b"%d %d" % (number, length)
         fields = [
             (b":status", b"200"),
             (b"content-type", b"text/plain"),

@@ -50,3 +50,16 @@ def test_a_failure_is_said_with_its_reason() -> None:
     ledger.failed("status 503: no")
     assert ledger.values()["failures"] == {"status 503: no": 1}
     assert "1 requests failed" in ledger.short()[0]
+
+
+def test_enough_is_what_was_sent_so_far() -> None:
+    ledger = Ledger(100)
+    for number in range(7):
+        assert ledger.take() == number
+        ledger.arrived(number, number)
+    ledger.enough()
+    assert (ledger.total, ledger.has_more, ledger.take()) == (7, False, None)
+    assert ledger.lost == 7
+    for number in range(7):
+        ledger.answer(number, number)
+    assert ledger.short() == []

@@ -19,6 +19,10 @@ ENDS = {
     "bolt": (bolt.Caller, bolt.Server),
     "tcp": (tcp.Caller, tcp.Server),
 }
+SLOW = {
+    "h1 slow": (http1.SlowCaller, http1.Server),
+    "h2 slow": (http2.SlowCaller, http2.Server),
+}
 
 
 class Pipe(asyncio.Transport):
@@ -35,6 +39,9 @@ class Pipe(asyncio.Transport):
     def close(self) -> None:
         self.closed = True
 
+    def is_closing(self) -> bool:
+        return self.closed
+
     abort = close
 
     def taken(self) -> bytes:
@@ -46,7 +53,7 @@ class Ends:
     """A caller and a server, and what the ledger says of them."""
 
     def __init__(self, name: str, total: int = TOTAL) -> None:
-        caller, server = ENDS[name]
+        caller, server = (ENDS | SLOW)[name]
         self.ledger = Ledger(total)
         self.callers = Callers(self.ledger, "orders")
         self.callers.left = lambda line, *, idler: None  # type: ignore[method-assign]
@@ -139,3 +146,24 @@ def test_an_answer_to_another_request_is_mixed(name: str) -> None:
     cast("Any", ends.ledger).arrived = swapped
     ends.server.data_received(ends.near.taken())
     assert ends.ledger.mixed > 0
+
+
+@pytest.mark.parametrize("name", sorted(SLOW))
+async def test_an_origin_thinks_for_as_long_as_it_was_asked(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    ends = Ends(name, 1)
+    loop = asyncio.get_running_loop()
+
+    def at_once(seconds: float, what: Any, *given: Any) -> None:
+        waits.append(seconds)
+        loop.call_soon(what, *given)
+
+    monkeypatch.setattr(loop, "call_later", at_once)
+    ends.talk(1 << 20)
+    assert (ends.ledger.received[0], ends.ledger.answered[0]) == (1, 0)
+    await asyncio.sleep(0)
+    ends.talk(1 << 20)
+    assert waits == [3.0]
+    assert ends.ledger.short() == []
