@@ -52,6 +52,8 @@ class Rollout(models.Model):
     reverting_at = models.DateTimeField(null=True)
     """Since when it rolls back."""
     ended_at = models.DateTimeField(null=True)
+    faults = models.PositiveIntegerField(default=0)
+    """Steps of it in a row that broke in a way nobody thought of."""
 
     class Meta:
         ordering = ["-id"]
