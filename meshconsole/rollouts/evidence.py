@@ -43,6 +43,11 @@ class Baseline(msgspec.Struct, kw_only=True, omit_defaults=True):
     next_at: float = 0.0
     next: Counts = {}
 
+    @property
+    def is_whole(self) -> bool:
+        """Did Redis answer everything that was asked?"""
+        return self.cohort is not None and self.links is not None
+
 
 class _Found(NamedTuple):
     """Instances that fail in the eyes of callers."""

@@ -40,6 +40,7 @@ from meshconsole.rollouts.states import RolloutEvent, WaveState
 from meshconsole.rollouts.verdicts import ROUND_SECONDS, hard_trip
 
 FREEZE_LOOK = timedelta(seconds=30)
+REDIS_LOOK = timedelta(seconds=5)
 
 
 def begin(rollout: Rollout, kind: Kind, now: datetime) -> None:
@@ -91,6 +92,10 @@ def _next(rollout: Rollout, kind: Kind, wave: Wave, now: datetime) -> None:
     work = replace(work, targets=[t for t in work.targets if t.instance not in gone])
     baseline = baseline_read(work, kind.control(work))
     with held(rollout) as row:
+        if not baseline.is_whole:
+            # What was before is never known later: the wave could only be promoted or undone.
+            look_again(row, now + REDIS_LOOK, f"Wave {wave.number} waits for Redis to answer.")
+            return
         _begun(replace(work, rollout=row), kind, baseline, sorted(gone))
 
 

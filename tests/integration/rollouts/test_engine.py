@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from meshconsole.core.errors import Conflict, Degraded
-from meshconsole.rollouts import engine, services
+from meshconsole.rollouts import engine, evidence, services
 from meshconsole.rollouts.kinds.registry import KINDS
 from meshconsole.rollouts.models import Rollout
+from meshconsole.telemetry import links
 from tests.harness.rollouts import Mesh
 
 pytestmark = pytest.mark.django_db
@@ -97,3 +98,23 @@ def test_a_rollback_of_a_kind_that_is_not_known_any_more_is_stuck(mesh: Mesh) ->
     steps(row, mesh, 1)
     assert row.state == "stuck"
     assert "There is no kind 'forgotten'" in row.note
+
+
+@pytest.mark.parametrize("unread", ["total_of", "counts_of"])
+def test_a_wave_does_not_begin_while_redis_cannot_say_what_was_before(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, unread: str
+) -> None:
+    def away(*given: Any) -> Any:
+        raise Degraded("Redis is away.")
+
+    row = started(mesh)
+    with monkeypatch.context() as patched:
+        if unread == "total_of":
+            patched.setattr(evidence, unread, away)
+        else:
+            patched.setattr(links, "read", away)
+        steps(row, mesh, 4)
+    assert (row.state, row.waves.get(number=1).state) == ("progressing", "planned")
+    assert row.note == "Wave 1 waits for Redis to answer."
+    steps(row, mesh, 1)
+    assert row.waves.get(number=1).state == "applying"
