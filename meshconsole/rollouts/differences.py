@@ -2,10 +2,10 @@
 
 Traffic is judged by the difference of differences: what changed for the cohort since before the
 wave, less what changed meanwhile for a control group of untouched instances. So a bad hour of the
-whole mesh is nobody's fault, and neither is an instance that has always been slow. When no
-instance is left untouched, the cohort is held against its own past alone. A control group that gets
-well again blames nobody who was well all the time: then no more counts than what the cohort is
-worse by than it was, or than the others are.
+whole mesh is nobody's fault, though a very bad one is no verdict, and neither is an instance that
+has always been slow. When no instance is left untouched, the cohort is held against its own past
+alone. A control group that gets well again blames nobody who was well all the time: then no more
+counts than what the cohort is worse by than it was, or than the others are.
 
 A difference counts when it is large (a bound) and not chance (a one-sided z-test, p < 0.01). For
 a quantile the test asks whether more requests are slower than its bound than its share allows: a
@@ -21,6 +21,8 @@ from meshconsole.rollouts.facts import Finding, Measure, Side, Traffic, finding
 from meshconsole.telemetry.histogram import quantile, share_above
 
 ERROR_BOUND = 0.005
+ELSEWHERE_BOUND = 0.05
+"""Where untouched instances fail by more than this, a wave that is no worse proves nothing."""
 P99_SHARE, P99_SECONDS = 0.10, 0.005
 P50_SHARE, P50_SECONDS = 0.10, 0.001
 """The median's floor is the width of the first bucket of latency: nothing finer is measured."""
@@ -72,9 +74,12 @@ def _errors(traffic: Traffic) -> Finding:
     )
     if is_large and not is_real:
         told += " So few errors may be chance."
+    is_lost = control is not None and control > ELSEWHERE_BOUND
+    if is_lost:
+        told += " So much went wrong where nothing was changed that nothing can be told apart."
     return finding(
         "error_rate",
-        "fail" if is_large and is_real else "pass",
+        "fail" if is_large and is_real else "inconclusive" if is_lost else "pass",
         told,
         measure="ratio",
         value=delta,

@@ -44,6 +44,14 @@ def test_what_the_control_group_suffers_too_is_not_this_changes_fault() -> None:
     assert (found.verdict, found.value) == ("pass", 0.0)
 
 
+def test_where_everything_fails_a_wave_that_is_no_worse_proves_nothing() -> None:
+    found = judged(cohort_now=side(errors=500), control_now=side(errors=500))["error_rate"]
+    assert (found.verdict, found.value) == ("inconclusive", 0.0)
+    assert "nothing can be told apart" in found.sentence
+    found = judged(cohort_now=side(errors=700), control_now=side(errors=500))["error_rate"]
+    assert found.verdict == "fail"
+
+
 def test_an_instance_that_was_always_worse_is_not_blamed() -> None:
     found = judged(cohort_before=side(errors=50), cohort_now=side(errors=52))["error_rate"]
     assert found.verdict == "pass"
