@@ -148,3 +148,6 @@ class LinkState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Requests of callers who are not on the list, since it started."""
     fallen_back: Count = 0
     """Times that an edge went back to plaintext because handshakes failed."""
+    plain_refused: Count = 0
+    """Connections, and requests on those that overstayed, refused because they are in plaintext,
+    since it started."""

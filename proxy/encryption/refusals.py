@@ -53,8 +53,12 @@ class Refusals:
 
     def refuse(self, reason: Reason, door: str, source: str, why: str) -> None:
         """A caller was not let in."""
-        self.counts[reason] = self.counts.get(reason, 0) + 1
+        self.count(reason)
         self.say(reason, source, f"{door} refused {source or 'a caller'}: {why}")
+
+    def count(self, reason: Reason) -> None:
+        """The same once more, of which enough was said."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
 
     def say(self, reason: str, source: str, sentence: str) -> None:
         """Log a sentence, unless that was done for the same reason and source a moment ago."""

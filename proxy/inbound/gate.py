@@ -160,8 +160,10 @@ class Gate:
     def _overdue(self) -> Refusal | None:
         """A connection in plaintext that does not leave is not served for ever in strict."""
         stayed = monotonic() - self._mode_since
-        late = not self.takes_plaintext and stayed > LEAVE_SECONDS
-        return errors.plaintext_refused() if late else None
+        if self.takes_plaintext or stayed <= LEAVE_SECONDS:
+            return None
+        self.refusals.count("plaintext")
+        return errors.plaintext_refused()
 
     def _fits(self, caller: CallerConnection) -> bool:
         """Would it be let in today?"""

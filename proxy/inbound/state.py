@@ -33,6 +33,7 @@ def link_state(
         plain_sources=tuple(gate.sources),
         denied=sum(gate.callers.denied.values()),
         fallen_back=fallen_back,
+        plain_refused=gate.refusals.counts.get("plaintext", 0),
     )
 
 

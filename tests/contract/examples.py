@@ -227,6 +227,7 @@ FROM_SIDECAR: dict[str, msgspec.Struct] = {
             plain_sources=("10.0.0.7",),
             denied=4,
             fallen_back=5,
+            plain_refused=6,
         ),
         edges=(
             LinkCounts(

@@ -15,6 +15,7 @@ from proxy.facing import CallerConnection, Routing as ListenerRouting
 from proxy.failures import Unheard
 from proxy.inbound.gate import SOURCES_LIMIT, Gate
 from proxy.inbound.standing import bare_of
+from proxy.inbound.state import link_state
 from proxy.listener import Listener
 from proxy.pools import Pools
 from proxy.settings import Limits
@@ -192,6 +193,16 @@ def test_who_does_not_leave_is_refused_in_the_end(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("proxy.inbound.gate.LEAVE_SECONDS", -1.0)
     with pytest.raises(Refusal, match="Plaintext is not taken here"):
         cast("Routing", plain.listener.routing).choose(None, b"")
+
+
+def test_plaintext_that_strict_refuses_is_counted_for_the_console() -> None:
+    made = gate("strict")
+    assert link_state(made, None, Windows()).plain_refused == 0
+    for _ in range(3):
+        made.place(listener_of(made), "10.0.0.9", None)
+    state = link_state(made, None, Windows())
+    assert (state.plain_refused, state.plain_requests) == (3, 0)
+    assert state.plain_sources == ("10.0.0.9",)
 
 
 def test_the_sources_of_plaintext_are_the_latest() -> None:
