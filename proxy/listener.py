@@ -216,6 +216,8 @@ class Listener:
 
     def sweep(self, now: float) -> None:
         """End what has waited too long: callers, requests, idle connections."""
+        if self.gate is not None:
+            self.gate.sweep(now)
         for caller in list(self.callers):
             caller.sweep(now, self.draining or caller in self.leaving)
         self.routing.adjust(now)

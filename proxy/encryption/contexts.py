@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from proxy.settings import InvalidSettings, TlsFiles
@@ -20,6 +21,8 @@ ALPN = {"http1": ["http/1.1"], "http2": ["h2"], "auto": ["h2", "http/1.1"]}
 """What is offered in the handshake; other protocols that have no name there offer nothing."""
 
 
+_DER = 2
+"""`_ssl.ENCODING_DER`."""
 SELF_CHECK = "mesh-self-check"
 """Offered by a sidecar that calls its own port only to see that this works."""
 
@@ -37,6 +40,21 @@ class Session(ssl.SSLObject):
         """The URIs among the names of the verified certificate."""
         read: Any = super().getpeercert(False) or {}
         return [name for kind, name in read.get("subjectAltName", ()) if kind == "URI"]
+
+    def ends_at(self) -> float:
+        """When the verified certificate ends, in Unix time."""
+        read: Any = super().getpeercert(False) or {}
+        return ssl.cert_time_to_seconds(read["notAfter"]) if "notAfter" in read else inf
+
+    def between(self) -> tuple[bytes, ...]:
+        """The authorities by which the certificate was verified, in DER; empty where the library
+        does not tell. Python has a public name for it since 3.13."""
+        own: Any = self
+        read = getattr(own, "get_verified_chain", None) or getattr(
+            getattr(own, "_sslobj", None), "get_verified_chain", None
+        )
+        chain = (read() if read is not None else None) or ()
+        return tuple(one if isinstance(one, bytes) else one.public_bytes(_DER) for one in chain[1:])
 
     def getpeercert(self, binary_form: bool = False) -> Any:
         """The verified certificate in DER; an empty dict when the binary form is not asked for."""

@@ -148,6 +148,11 @@ class Identity:
         """The roots that came with the certificate, in PEM."""
         return tuple(_pem([one]) for one in self._roots)
 
+    @property
+    def between(self) -> tuple[bytes, ...]:
+        """The authorities between the certificate and its root, in DER."""
+        return tuple(one.public_bytes(Encoding.DER) for one in self._chain[1:])
+
     def is_issued_under(self, roots: Iterable[str]) -> bool:
         """Do the signatures of the certificate's chain end at one of these roots (PEM)?"""
         known = [x509.load_pem_x509_certificate(root.encode()) for root in roots]
@@ -223,10 +228,12 @@ def subject_of(root: str) -> str:
     return said.digest.hex()
 
 
-def is_der_issued_under(der: bytes, roots: Iterable[str]) -> bool:
-    """Is a certificate signed by one of these roots (PEM)?"""
+def is_der_issued_under(der: bytes, roots: Iterable[str], between: Iterable[bytes]) -> bool:
+    """Do signatures lead from a certificate, perhaps through authorities `between` (DER), to one of
+    these roots (PEM)?"""
     known = [x509.load_pem_x509_certificate(root.encode()) for root in roots]
-    return is_signed_under(x509.load_der_x509_certificate(der), known, [])
+    others = [x509.load_der_x509_certificate(one) for one in between]
+    return is_signed_under(x509.load_der_x509_certificate(der), known, others)
 
 
 def utc_now() -> datetime:

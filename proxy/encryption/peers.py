@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import TYPE_CHECKING
 
 from proxy.contract.identity import InstanceIdentity, InvalidIdentity, parse_identity
@@ -21,12 +22,22 @@ class WrongPeer(Exception):
 class Peer:
     """One caller's certificate; all its connections share it."""
 
-    __slots__ = ("der", "log_part", "who")
+    __slots__ = ("between", "der", "ends_at", "log_part", "who")
 
-    def __init__(self, who: InstanceIdentity, der: bytes) -> None:
+    def __init__(
+        self,
+        who: InstanceIdentity,
+        der: bytes,
+        between: tuple[bytes, ...] = (),
+        ends_at: float = inf,
+    ) -> None:
         self.who = who
         self.der = der
         """The certificate, for who has to verify it again."""
+        self.between = between
+        """The authorities by which it was verified."""
+        self.ends_at = ends_at
+        """When it ends, in Unix time."""
         self.log_part = f',"downstream_peer_uri_san":"{who.uri}"'.encode()
         """What a line of the access log says of it: names need no escaping."""
 
@@ -50,7 +61,7 @@ class Peers:
         if peer is None:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            peer = self._known[der] = Peer(_who(tls.uris()), der)
+            peer = self._known[der] = Peer(_who(tls.uris()), der, tls.between(), tls.ends_at())
         if peer.who.trust_domain != domain:
             raise WrongPeer(f"{peer.who.uri!r} is of another trust domain than {domain!r}.")
         return peer

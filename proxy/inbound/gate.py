@@ -9,7 +9,7 @@ call is answered with a refusal, request by request.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from proxy import errors
@@ -19,6 +19,7 @@ from proxy.encryption.peers import Peers, WrongPeer
 from proxy.encryption.refusals import Refusals, why_failed
 from proxy.inbound.callers import Callers
 from proxy.inbound.standing import bare_of, standing
+from proxy.inbound.trusted import Trusted
 
 if TYPE_CHECKING:
     import ssl
@@ -33,13 +34,16 @@ LEAVE_SECONDS = 600.0
 """How long connections in plaintext may take to leave once the mode is strict."""
 SOURCES_LIMIT = 32
 """Addresses of callers in plaintext that are remembered."""
-TRUSTED_LIMIT = 1024
+LOOK_SECONDS = 15.0
+"""How often is looked for callers whose certificates have ended meanwhile."""
 
 
 class Gate:
     """One per sidecar; its inbound listeners share it."""
 
-    def __init__(self, app: str, instance: str, holder: Holder) -> None:
+    def __init__(
+        self, app: str, instance: str, holder: Holder, clock: Callable[[], float] = time
+    ) -> None:
         self._app = app
         self._instance = instance
         self.holder = holder
@@ -52,9 +56,8 @@ class Gate:
         """Where callers in plaintext came from, the latest last."""
         self.listeners: list[Listener] = []
         self._watchers: list[Callable[[], None]] = []
-        self._trust_mark = holder.trust_mark
-        self._trusted: dict[bytes, bool] = {}
-        """By certificate, under the trust in force."""
+        self._trusted = Trusted(holder, clock)
+        self._look_at = 0.0
         holder.watch(self._holder_changed)
 
     def watch(self, changed: Callable[[], None]) -> None:
@@ -134,12 +137,25 @@ class Gate:
                     listener, leaves=True, objection=errors.plaintext_refused, denies=True
                 )
         else:
-            self._trust(peer.der, True)  # or its handshake would have failed
+            self._trusted.believe(peer)  # or its handshake would have failed
         if self.callers.allows(peer):
             return listener
         return self._objecting(listener, source, peer, leaves=False)
 
     # those who are there
+
+    def sweep(self, now: float) -> None:
+        """Called a few times a second: whose certificate has ended is told to end."""
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_SECONDS
+        for listener in self.listeners:
+            for caller in list(listener.callers):
+                peer = caller.peer
+                if peer is None or caller in listener.leaving:
+                    continue
+                if self._trusted.has_ended(peer):
+                    self.judge(caller)
 
     def judge(self, caller: CallerConnection) -> None:
         """Judge an open connection by what is in force now."""
@@ -169,20 +185,7 @@ class Gate:
         """Would it be let in today?"""
         if not caller.encrypted:
             return self.takes_plaintext
-        return self.takes_tls and (caller.peer is None or self._trusts(caller.peer))
-
-    def _trusts(self, peer: Peer) -> bool:
-        """Is a certificate that was trusted once still?"""
-        if peer.der not in self._trusted:
-            from proxy.encryption.identity import is_der_issued_under
-
-            self._trust(peer.der, is_der_issued_under(peer.der, self.holder.roots))
-        return self._trusted[peer.der]
-
-    def _trust(self, der: bytes, trusted: bool) -> None:
-        if len(self._trusted) >= TRUSTED_LIMIT:
-            self._trusted.clear()
-        self._trusted[der] = trusted
+        return self.takes_tls and (caller.peer is None or self._trusted.holds(caller.peer))
 
     def _objecting(
         self, listener: Listener, source: str, peer: Peer | None, *, leaves: bool
@@ -216,10 +219,7 @@ class Gate:
                 del self.sources[next(iter(self.sources))]
 
     def _holder_changed(self) -> None:
-        mark = self.holder.trust_mark
-        if mark != self._trust_mark:
-            self._trust_mark = mark
-            self._trusted = {}
+        if self._trusted.renewed():
             self._judge_again()
 
     def _judge_again(self) -> None:

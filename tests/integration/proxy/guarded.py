@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -33,11 +34,15 @@ from proxy.sniff import spoken
 from proxy.steering.router import FixedRouter
 from proxy.windows import Windows
 from tests.harness.authority import TRUST_DOMAIN, MeshRoot
+from tests.harness.vault import an_authority
 from tests.integration.proxy import bolt
 from tests.integration.proxy.http2_peers import Peer, echo
 from tests.integration.proxy.rig import LOOPBACK, QUICK, Ear, Stage, ok, origin, read_request
 
 ROOT, FOREIGN = MeshRoot(1), MeshRoot(2)
+ABOVE = MeshRoot(3)
+"""A root that lets others sign below it, as those of a company do."""
+ABOVE.root = an_authority("above")
 LONG = timedelta(hours=1)
 
 
@@ -58,6 +63,17 @@ def caller_context(
     """What a sidecar of `app` dials with; it trusts everybody that a test knows."""
     known = {ROOT.pem, FOREIGN.pem, root.pem}
     return mesh_client(identity_of(app, unit, root), known, speaks)
+
+
+def below_context() -> ssl.SSLContext:
+    """A caller whose certificate is of an authority below the root ABOVE, shown with it."""
+    below = MeshRoot()
+    below.root = an_authority("below", ABOVE.root)
+    request = KeyRequest("front-1")
+    cert = below.cert(request.csr, uri_of("front"))
+    whole = msgspec.structs.replace(cert, chain=cert.chain + below.pem, roots=ABOVE.pem)
+    identity = request.fulfilled(whole, unit="unit1", app="front", now=datetime.now(UTC))
+    return mesh_client(identity, {ROOT.pem}, "http1")
 
 
 def odd_context(

@@ -10,15 +10,17 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from proxy.aio import spawn
-from proxy.contract.snapshot import TlsMode
+from proxy.contract.snapshot import Caller, TlsMode
 from proxy.http2.frames import DATA, END_HEADERS, END_STREAM
 from proxy.inbound.selfcheck import SelfCheck
 from tests.integration.proxy import bolt
 from tests.integration.proxy.guarded import (
+    ABOVE,
     FOREIGN,
     ROOT,
     Guarded,
     application,
+    below_context,
     caller_context,
     guarded,
     identity_of,
@@ -224,5 +226,25 @@ def test_a_caller_whose_root_is_dropped_is_told_to_end_and_not_let_in_again() ->
             assert stage.gate.refusals.counts == {"foreign_ca": 1}
             for one in (writer, kept_writer, again):
                 one.close()
+
+    run(scene())
+
+
+def test_a_caller_of_an_authority_below_the_root_stays_when_mode_list_and_roots_change() -> None:
+    async def scene() -> None:
+        async with application() as port, guarded(port, "preferred") as stage:
+            stage.follow("preferred", (ROOT, ABOVE))
+            reader, writer = await stage.dial_tls(below_context())
+            stage.follow("strict", (ROOT, ABOVE))
+            stage.follow("strict", (ROOT, ABOVE), (Caller(app="front"),), "enforce")
+            writer.write(ASK)
+            assert b"connection: close" not in (await read_answer(reader))[0].lower()
+            stage.follow("strict", (ROOT, FOREIGN, ABOVE))
+            assert not stage.listener.leaving
+            writer.write(ASK)
+            assert b"connection: close" not in (await read_answer(reader))[0].lower()
+            stage.follow("strict", (ROOT, FOREIGN))
+            assert len(stage.listener.leaving) == 1
+            writer.close()
 
     run(scene())

@@ -27,6 +27,12 @@ class Shown:
         self.read += 1
         return self._uris
 
+    def between(self) -> tuple[bytes, ...]:
+        return (b"issuer",)
+
+    def ends_at(self) -> float:
+        return 100.0
+
 
 def who(peers: Peers, shown: Shown, domain: str = "mesh.test") -> str:
     return peers.of(cast("Session", shown), domain).who.uri
@@ -36,6 +42,8 @@ def test_a_certificate_is_read_once_and_all_its_connections_share_what_it_says()
     peers, one, other = Peers(), Shown(URI), Shown(URI)
     assert who(peers, one) == who(peers, other) == URI
     assert (one.read, other.read) == (1, 0)
+    known = peers.of(cast("Session", one), "mesh.test")
+    assert (known.between, known.ends_at) == ((b"issuer",), 100.0)
     assert peers.of(cast("Session", one), "mesh.test") is peers.of(
         cast("Session", other), "mesh.test"
     )

@@ -13,7 +13,7 @@ from proxy.encryption.peers import Peer
 from proxy.errors import Refusal
 from proxy.facing import CallerConnection, Routing as ListenerRouting
 from proxy.failures import Unheard
-from proxy.inbound.gate import SOURCES_LIMIT, Gate
+from proxy.inbound.gate import LOOK_SECONDS, SOURCES_LIMIT, Gate
 from proxy.inbound.standing import bare_of
 from proxy.inbound.state import link_state
 from proxy.listener import Listener
@@ -193,6 +193,23 @@ def test_who_does_not_leave_is_refused_in_the_end(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("proxy.inbound.gate.LEAVE_SECONDS", -1.0)
     with pytest.raises(Refusal, match="Plaintext is not taken here"):
         cast("Routing", plain.listener.routing).choose(None, b"")
+
+
+def test_who_overstays_its_certificate_is_told_to_end() -> None:
+    now = [99.0]
+    made = Gate("order", "order-1", Holder(), clock=lambda: now[0])
+    made.follow(snapshot("strict"))
+    door = listener_of(made)
+    ending, lasting = (
+        join(door, Peer(peer().who, der, ends_at=ends_at))
+        for der, ends_at in ((b"ending", 100.0), (b"lasting", 1000.0))
+    )
+    made.sweep(0.0)
+    assert not door.leaving
+    now[0] = 100.0
+    made.sweep(LOOK_SECONDS)
+    assert door.leaving == {ending}
+    assert (ending.listener.draining, lasting.listener.draining) == (True, False)
 
 
 def test_plaintext_that_strict_refuses_is_counted_for_the_console() -> None:
