@@ -17,6 +17,7 @@ from proxy.contract.snapshot import TlsMode
 
 LINK_CAPS = frozenset({"inbound", "trust"})
 """Kinds of the contract that a sidecar must know to speak TLS."""
+SOURCES_NAMED = 3
 QUIET_MINUTES = 10
 """For so long nothing may have come in plaintext."""
 Kind = Literal["unknown", "mode", "not_ready", "plain_requests", "plain_connections", "caller"]
@@ -86,6 +87,19 @@ def unknown(application: str) -> Blocker:
     )
 
 
+def refused(instance: str, state: LinkState) -> str:
+    """What strict has refused there, which no window of traffic shows; empty for nothing."""
+    if not state.plain_refused:
+        return ""
+    sources = _latest(state)
+    sentence = f"{instance} has refused plaintext {_counted(state.plain_refused, 'time')}"
+    return f"{sentence} since it started{f', the latest from {sources}' if sources else ''}."
+
+
+def _latest(state: LinkState) -> str:
+    return ", ".join(state.plain_sources[: -SOURCES_NAMED - 1 : -1])
+
+
 def _mode(instance: str, mode: TlsMode) -> list[Blocker]:
     if mode == "preferred":
         return []
@@ -103,7 +117,7 @@ def _state(instance: str, state: LinkState | None) -> list[Blocker]:
         found.append(Blocker(kind="not_ready", instance=instance, sentence=sentence))
     if state.plain_connections:
         count = state.plain_connections
-        sources = ", ".join(state.plain_sources[:3])
+        sources = _latest(state)
         sentence = f"{instance} has {_counted(count, 'connection')} in plaintext open"
         found.append(
             Blocker(

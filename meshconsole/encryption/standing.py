@@ -19,6 +19,7 @@ from meshconsole.encryption.blockers import (
     PlainCaller,
     UnableCaller,
     blockers,
+    refused,
     unknown,
 )
 from meshconsole.encryption.policy import DEFAULT, Policy, application_row, policy_rows
@@ -61,6 +62,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     callers: tuple[CallerTraffic, ...]
     blockers: tuple[Blocker, ...]
     """What keeps it from being strict."""
+
+    @property
+    def refused(self) -> list[str]:
+        """What its instances have refused because it was in plaintext, a sentence for each."""
+        said = [refused(one.id, one.state) for one in self.instances if one.state is not None]
+        return [sentence for sentence in said if sentence]
 
     @property
     def modes(self) -> dict[TlsMode, int]:

@@ -17,7 +17,14 @@ from meshconsole.healing.models import Testimony
 from meshconsole.inventory.models import Instance
 from meshconsole.rollouts.facts import Facts, Side, Traffic
 from meshconsole.rollouts.kinds.protocol import Seen, Work
-from meshconsole.rollouts.ledgers import Counts, came_since, counts_of, handshakes_since
+from meshconsole.rollouts.ledgers import (
+    Counts,
+    came_since,
+    counts_of,
+    handshakes_since,
+    refused_by,
+    refused_since,
+)
 from meshconsole.telemetry import links
 from meshconsole.telemetry.links import Told
 from meshconsole.telemetry.spans import instances_between
@@ -37,6 +44,8 @@ class Baseline(msgspec.Struct, kw_only=True, omit_defaults=True):
     """None when Redis did not answer."""
     control: Side | None = None
     links: Counts | None = None
+    refused: dict[str, int] = {}
+    """Connections in plaintext that were refused, by life."""
     minute_at: float = 0.0
     minute: Counts = {}
     """Handshakes by edge, at the begin of the minute that is judged."""
@@ -71,6 +80,7 @@ def baseline_read(work: Work, control: Collection[str]) -> Baseline:
     if work.told is not None:
         counts = counts_of(work.told, work.names)
         baseline.links = baseline.minute = baseline.next = counts
+        baseline.refused = refused_by(work.told, work.names)
     return baseline
 
 
@@ -133,6 +143,7 @@ def _with_ledgers(facts: Facts, work: Work, baseline: Baseline) -> Facts:
         return facts
     now = counts_of(told, cohort)
     came = came_since(now, baseline.links)
+    refused, sources = refused_since(told, cohort, baseline.refused)
     return msgspec.structs.replace(
         facts,
         cut=came.cut,
@@ -142,6 +153,8 @@ def _with_ledgers(facts: Facts, work: Work, baseline: Baseline) -> Facts:
         handshakes=handshakes_since(now, baseline.minute),
         plaintext_share=came.plain / came.arrived if came.arrived else None,
         untold=_untold(work, told),
+        plain_refused=refused,
+        plain_sources=sources,
     )
 
 

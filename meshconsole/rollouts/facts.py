@@ -83,6 +83,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     plaintext_share: float | None = None
     untold: tuple[str, ...] = ()
     """Those of the cohort that have not told of their links: without them nothing passes."""
+    plain_refused: int = 0
+    """Connections in plaintext that the cohort refused since the wave began."""
+    plain_sources: tuple[str, ...] = ()
+    """Addresses that the latest of them came from."""
     acked: int | None = None
     expected: int = 0
     missing: tuple[str, ...] = ()

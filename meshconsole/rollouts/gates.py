@@ -90,13 +90,19 @@ def _handshakes(facts: Facts) -> Finding | None:
 
 
 def _plaintext(facts: Facts) -> Finding | None:
-    share = facts.plaintext_share
-    if share is None:
+    share, refused = facts.plaintext_share, facts.plain_refused
+    if share is None and not refused:
         return None
+    told = f"{100 * (share or 0):.2f}% of requests came in plaintext; none may under strict."
+    if refused:
+        # Anybody who reaches the port can bring this about: it asks for a look, and is no failure.
+        sources = f", the latest from {_named(facts.plain_sources)}" if facts.plain_sources else ""
+        noun = "connection" if refused == 1 else "connections"
+        told = f"{refused} {noun} in plaintext refused since the wave began{sources}. {told}"
     return finding(
         "plaintext",
-        "fail" if share > 0 else "pass",
-        f"{100 * share:.2f}% of requests came in plaintext; none may under strict.",
+        _word(is_over=bool(share), is_doubtful=refused > 0),
+        told,
         measure="ratio",
         value=share,
         bound=0,

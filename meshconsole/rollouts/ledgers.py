@@ -20,6 +20,7 @@ from meshconsole.telemetry.links import Told
 from proxy.contract.reports import LinkCounts
 
 OPENED, FAILED, STARTED, CUT, ARRIVED, PLAIN = range(6)
+SOURCES_NAMED = 3
 Counts = dict[str, list[int]]
 """By life, by caller's life, or by that and an endpoint towards which something went wrong: the six
 numbers above."""
@@ -111,6 +112,25 @@ def handshakes_since(now: Counts, before: Mapping[str, list[int]]) -> Handshakes
         worst_failed=worst_failed,
         alone=told.pop() if is_alone else "",
     )
+
+
+def refused_by(told: Iterable[Told], cohort: Collection[str]) -> dict[str, int]:
+    """Connections in plaintext that these instances have refused, by life."""
+    return {one.name: one.state.plain_refused for one in told if one.instance in cohort}
+
+
+def refused_since(
+    told: Iterable[Told], cohort: Collection[str], before: Mapping[str, int]
+) -> tuple[int, tuple[str, ...]]:
+    """How many they refused since a reading, and where the latest came from."""
+    count = 0
+    sources: dict[str, None] = {}
+    for one in told:
+        more = one.state.plain_refused - before.get(one.name, 0)
+        if one.instance in cohort and more > 0:
+            count += more
+            sources.update(dict.fromkeys(reversed(one.state.plain_sources[-SOURCES_NAMED:])))
+    return count, tuple(sources)[:SOURCES_NAMED]
 
 
 def _own(counts: Counts) -> set[str]:

@@ -108,6 +108,14 @@ def test_an_application_shows_its_callers_and_its_ledger(browser_of: Browser) ->
     assert "gateway → order" in page
 
 
+@pytest.mark.usefixtures("mesh_redis", "order")
+def test_an_application_shows_what_strict_refused(browser_of: Browser) -> None:
+    links_said("order-2", mode="strict", plain_refused=3, plain_sources=("10.0.0.9",))
+    page = text(browser_of("viewer"), ORDER)
+    assert "order-2 has refused plaintext 3 times since it started" in page
+    assert "the latest from 10.0.0.9" in page
+
+
 @pytest.mark.usefixtures("order")
 def test_modes_are_set_by_the_form_and_those_it_does_not_show_stay(browser_of: Browser) -> None:
     modes_set("order", {"order-2": "permissive"}, **BY)

@@ -111,3 +111,17 @@ def test_who_of_the_wave_has_not_spoken_is_told_unless_it_is_gone(mesh: Mesh) ->
     assert hard_facts_read(whole, baseline).untold == ("order-8",)
     later = replace(whole, now=mesh.now + timedelta(seconds=91))
     assert hard_facts_read(later, baseline).untold == ("order-7", "order-8")
+
+
+def test_plaintext_is_counted_that_the_wave_refused_since_it_began(mesh: Mesh) -> None:
+    mesh.states = {name: LinkState(plain_refused=5) for name in mesh.names}
+    failed(mesh, 0)
+    baseline = baseline_read(work(mesh), [])
+    assert hard_facts_read(work(mesh), baseline).plain_refused == 0
+    sources = ("10.0.0.7", "10.0.0.8", "10.0.0.9", "10.0.0.6")
+    mesh.states = {
+        name: LinkState(plain_refused=9, plain_sources=sources) for name in ("order-7", "order-1")
+    }
+    mesh.tell()
+    found = hard_facts_read(work(mesh), baseline)
+    assert (found.plain_refused, found.plain_sources) == (4, ("10.0.0.6", "10.0.0.9", "10.0.0.8"))

@@ -9,6 +9,7 @@ from meshconsole.encryption.blockers import (
     PlainCaller,
     UnableCaller,
     blockers,
+    refused,
     unknown,
 )
 from proxy.contract.reports import LinkState
@@ -59,6 +60,16 @@ def test_open_connections_in_plaintext_are_counted_with_where_they_come_from() -
     (blocker,) = found(states={"order-1": state})
     assert (blocker.kind, blocker.count) == ("plain_connections", 2)
     assert blocker.sentence == "order-1 has 2 connections in plaintext open, from 10.0.0.9."
+
+
+def test_what_strict_refused_is_told_with_where_the_latest_came_from() -> None:
+    assert refused("order-1", LinkState(mode="strict")) == ""
+    sources = tuple(f"10.0.0.{n}" for n in range(5))
+    state = LinkState(mode="strict", plain_refused=1200, plain_sources=sources)
+    assert refused("order-1", state) == (
+        "order-1 has refused plaintext 1,200 times since it started, "
+        "the latest from 10.0.0.4, 10.0.0.3, 10.0.0.2."
+    )
 
 
 def test_callers_in_plaintext_are_named_also_those_from_outside() -> None:

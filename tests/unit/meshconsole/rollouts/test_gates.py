@@ -47,6 +47,16 @@ def test_a_gate_at_its_bound_and_above(metric: str, facts: dict[str, Any], verdi
     assert (found.verdict, found.is_hard) == (verdict, metric in HARD)
 
 
+def test_plaintext_that_strict_refused_asks_for_a_look_and_takes_nothing_back() -> None:
+    found = said("plaintext", plaintext_share=0.0, plain_refused=2, plain_sources=("10.0.0.9",))
+    assert found.verdict == "inconclusive"
+    assert found.sentence.startswith(
+        "2 connections in plaintext refused since the wave began, the latest from 10.0.0.9."
+    )
+    assert said("plaintext", plain_refused=1).verdict == "inconclusive"
+    assert said("plaintext", plaintext_share=0.1, plain_refused=1).verdict == "fail"
+
+
 def test_who_has_not_acked_is_named() -> None:
     missing = tuple(f"order-{n}" for n in range(8))
     found = said("acks", acked=2, expected=10, missing=missing)
