@@ -24,7 +24,7 @@ from meshconsole.drill.rolling import ENDED, Rolling, Shown
 from meshconsole.drill.stage import Figures, Scale, Stage
 
 ABOUT = "roll TLS out over the sample mesh in waves; good goes through, bad is taken back by itself"
-SCALE = Scale(requests=0, changes=0, concurrency=0, rate=150.0)
+SCALE = Scale(requests=0, changes=0, concurrency=0, rate=80.0)
 APP, FIRST = "stock", "stock-1"
 """The application of the bad changes, and the instance that is reached first."""
 SOAK_SCALE = 0.011
