@@ -7,11 +7,16 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from django.conf import settings
 
 from meshconsole.rollouts.cohort import waits_of
 from meshconsole.rollouts.kinds.protocol import Draft
 from meshconsole.rollouts.kinds.registry import kind_of
 from meshconsole.rollouts.models import Rollout, Target, Wave
+
+SCALE_LEAST, REQUESTS_LEAST = 0.5, 100
+"""Soaks that are shorter, and verdicts of fewer requests, need a second person, save in a demo: it
+has no time."""
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +81,13 @@ def approval_of(rollout: Rollout, draft: Draft) -> str:
     """Why a second person is asked."""
     if draft.approval:
         return draft.approval
-    return "Whoever made it asks for it." if waits_of(rollout).ask_approval else ""
+    waits = waits_of(rollout)
+    if not settings.MESH_DEMO:
+        if waits.soak_scale < SCALE_LEAST:
+            return f"It is hasty: its soaks are scaled by {waits.soak_scale:g}."
+        if waits.min_requests < REQUESTS_LEAST:
+            return f"It judges by few requests: {waits.min_requests} are enough for it."
+    return "Whoever made it asks for it." if waits.ask_approval else ""
 
 
 def waves_write(rollout: Rollout, draft: Draft) -> None:

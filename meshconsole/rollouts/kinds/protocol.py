@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
+from django.conf import settings
 
 from meshconsole.core.errors import FieldFault, Invalid
 from meshconsole.rollouts.facts import MIN_REQUESTS
@@ -23,7 +24,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What every rollout may be asked for."""
 
     soak_scale: Annotated[float, msgspec.Meta(ge=0.001, le=10)] = 1.0
-    """Of all waits: soaks, holds and the distance of rounds."""
+    """Of all waits: soaks, holds and the distance of rounds. Holds that callers need to follow are
+    made shorter in a demo alone."""
     min_requests: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = MIN_REQUESTS
     """Of each side, before a gate of traffic says anything."""
     ask_approval: bool = False
@@ -184,6 +186,11 @@ def converted(raw: Mapping[str, Any], shape: type[S]) -> S:
         raise Invalid(
             sentence, code="spec", errors=[FieldFault(pointer=pointer, detail=sentence)]
         ) from None
+
+
+def safety_scale(spec: Spec) -> float:
+    """Of waits that callers need to follow: haste makes them no shorter, save in a demo."""
+    return spec.soak_scale if settings.MESH_DEMO else max(1.0, spec.soak_scale)
 
 
 def untouched(work: Work) -> list[str]:

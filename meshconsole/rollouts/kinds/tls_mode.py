@@ -39,6 +39,7 @@ from meshconsole.rollouts.kinds.protocol import (
     Work,
     Written,
     converted,
+    safety_scale,
     untouched,
 )
 from meshconsole.rollouts.kinds.seats import applications_of, seats_of, sidecars_of
@@ -85,7 +86,7 @@ class TlsModes:
         waves: list[WavePlan] = []
         for stage in stages(spec.to, set(modes.values())):
             reached = [seats[name] for name, mode in modes.items() if _is_short(mode, stage, spec)]
-            hold = ACCEPTED_SECONDS * spec.soak_scale if waves else 0.0
+            hold = ACCEPTED_SECONDS * safety_scale(spec) if waves else 0.0
             for step in ladder(reached, soak_scale=spec.soak_scale):
                 waves.append(
                     WavePlan(
@@ -115,7 +116,7 @@ class TlsModes:
             found += _too_old(applications_of(rollout))
         if spec.to != "strict" or (wave is not None and wave.stage != "strict"):
             return found
-        quiet = max(1, math.ceil(QUIET_MINUTES * spec.soak_scale))
+        quiet = max(1, math.ceil(QUIET_MINUTES * safety_scale(spec)))
         for app in applications_of(rollout):
             modes = _modes([app])
             if not modes:
@@ -207,7 +208,7 @@ def _drive(work: Work, targets: Sequence[Target], goals: Mapping[str, TlsMode]) 
             stepped_at=max(times, default=None),
             was_advertised=any(target.applied_at is not None for target in mine),
         )
-        scale = converted(work.rollout.spec, TlsSpec).soak_scale
+        scale = safety_scale(converted(work.rollout.spec, TlsSpec))
         steps[name] = next_step(stand, now=work.now, scale=scale)
     wanted: dict[str, dict[str, TlsMode]] = {}
     for name, step in steps.items():

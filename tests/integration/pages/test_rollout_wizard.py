@@ -27,7 +27,7 @@ HALF = {
     "application": "order",
     "weight:Group_1": "50",
     "weight:Group_2": "50",
-    "soak_scale": "0.1",
+    "soak_scale": "0.5",
     "min_requests": "500",
 }
 PREFERRED = {"kind": "tls_mode", "application": "order", "to": "preferred"}
@@ -128,7 +128,7 @@ def test_exactly_what_was_previewed_is_started(browser_of: Browser) -> None:
         "Half of it",
         "operator",
     )
-    assert row.spec["soak_scale"] == 0.1
+    assert row.spec["soak_scale"] == 0.5
     planned = [wave["instances"] for wave in json.loads(form["plan"])]
     kept = [list(wave.targets.values_list("instance", flat=True)) for wave in row.waves.all()]
     assert kept == planned

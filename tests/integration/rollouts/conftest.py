@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.factories import an_instance
 from tests.harness.rollouts import Mesh
 
+if TYPE_CHECKING:
+    from pytest_django.fixtures import Settings
+
 
 @pytest.fixture
-def mesh(db: None, mesh_redis: str) -> Mesh:
-    """Group_1 has six instances, Group_2 three."""
+def mesh(db: None, mesh_redis: str, settings: Settings) -> Mesh:
+    """Group_1 has six instances, Group_2 three; in a demo, which may make every wait short."""
+    settings.MESH_DEMO = True
     names = []
     for number in range(9):
         name = f"order-{number + 1}"

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connections
@@ -22,6 +22,9 @@ from meshconsole.steering.models import Route, RouteVersion
 from proxy.contract.reports import LinkCounts
 from tests.factories import an_instance
 from tests.harness.rollouts import Mesh, follow_modes
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import Settings
 
 VERBS = {
     "start": 8, "resume": 8, "promote": 3, "pause": 2, "plan": 2, "rollback": 1, "abort": 1,
@@ -187,7 +190,8 @@ def test_a_verb_overtakes_a_step_that_was_reading(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_tickers_that_race_write_each_wave_once(mesh_redis: str) -> None:
+def test_tickers_that_race_write_each_wave_once(mesh_redis: str, settings: Settings) -> None:
+    settings.MESH_DEMO = True
     for number in range(6):
         group = "Group_2" if number > 3 else "Group_1"
         an_instance(f"order-{number}", unit=f"unit{number % 2}", group=group)
