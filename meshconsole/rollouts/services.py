@@ -119,6 +119,10 @@ def rollout_start(
     check_reason(reason, needed=bypass)
     with _verb(pk, {_S.PREVIEWED}, "started", done=set(OWNING)) as row:
         if row.state in OWNING:
+            if bypass and row.state == _S.AWAITING_APPROVAL:
+                row.bypassed_by, row.started_at = actor[:150], now
+                row.save(update_fields=["bypassed_by", "started_at"])
+                move(row, _E.APPROVED, actor=actor, why=reason, now=now, due_at=now)
             return row
         draft = kind_of(row.kind).plan(row)
         refuse_blocked(blockers_of(row, draft, now), row)

@@ -121,6 +121,16 @@ def test_a_bypass_is_named_and_needs_a_reason(mesh: Mesh) -> None:
     assert (row.state, row.bypassed_by) == (RolloutState.APPROVED, "ann")
 
 
+def test_a_bypass_goes_past_an_approval_that_is_awaited(mesh: Mesh) -> None:
+    Application.objects.update(tier="critical")
+    row = started(mesh)
+    assert do("start", row, mesh).state == RolloutState.AWAITING_APPROVAL
+    row = do("start", row, mesh, bypass=True, reason="outage")
+    assert (row.state, row.bypassed_by) == (RolloutState.APPROVED, "ann")
+    assert Decision.objects.latest("pk").why == "outage"
+    mesh.until_wave(row, 1)
+
+
 def test_a_mesh_that_changed_since_the_preview_is_looked_at_again(mesh: Mesh) -> None:
     row = draft(mesh)
     do("plan", row, mesh)
