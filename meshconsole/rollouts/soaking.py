@@ -68,12 +68,22 @@ def _judge(rollout: Rollout, kind: Kind, work: Work, baseline: Baseline) -> None
     verdict = verdict_of(
         findings,
         failed_before=set(failed.values_list("metric", flat=True)),
-        is_over=wave.soak_until is not None and now >= wave.soak_until,
+        is_over=_is_over(wave, waits_of(rollout).soak_scale, now),
         extended=wave.extended,
     )
     with held(rollout) as row:
         _store(wave, findings, now)
         _act(replace(work, rollout=row), seen, verdict)
+
+
+def _is_over(wave: Wave, scale: float, now: datetime) -> bool:
+    """Has it soaked for as long as it should, and was it judged meanwhile? A clock that leaps,
+    or an engine that slept, makes no soak shorter."""
+    if wave.soak_until is None or now < wave.soak_until:
+        return False
+    rounds = wave.evaluations.filter(at__gte=wave.soaking_at).values("round").distinct()
+    planned = wave.soak_seconds / round_of(scale).total_seconds()
+    return rounds.count() + 1 >= planned / 2
 
 
 def _act(work: Work, seen: Seen, verdict: Verdict) -> None:

@@ -118,3 +118,13 @@ def test_a_wave_does_not_begin_while_redis_cannot_say_what_was_before(
     assert row.note == "Wave 1 waits for Redis to answer."
     steps(row, mesh, 1)
     assert row.waves.get(number=1).state == "applying"
+
+
+def test_a_clock_that_leaps_ahead_makes_no_soak_shorter(mesh: Mesh) -> None:
+    row = started(mesh)
+    mesh.until_wave(row, 1)
+    mesh.now += timedelta(hours=1)
+    mesh.run(3)
+    assert row.waves.get(number=1).state == "soaking"
+    mesh.run(5)
+    assert row.waves.get(number=1).state == "passed"
