@@ -235,7 +235,7 @@ def _leaf(
         .issuer_name(issuer.subject)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(seconds=30))
+        .not_valid_before(now - timedelta(hours=1))  # as not_before_duration says
         .not_valid_after(now + life)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.ExtendedKeyUsage(uses), critical=False)

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from meshconsole.encryption import services
+from meshconsole.encryption import issuance
 from tests.harness.discovery import Console, free_ports
 from tests.harness.wait import eventually_async
 from tests.integration.xds.envoys import ROOT, SDS_PYTHON, bootstrap, envoy_binary
@@ -64,7 +64,7 @@ async def origin() -> AsyncIterator[int]:
 def often_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Certificates live so short that the five minutes they are backdated by are half of it: each
     is renewed as soon as it is there, until the quota of renewals is spent."""
-    monkeypatch.setattr(services, "LEAF_LIFE", timedelta(minutes=4))
+    monkeypatch.setattr(issuance, "LEAF_LIFE", timedelta(minutes=4))
 
 
 def sds_command(console: Console, folder: Path, token: str) -> list[str]:
