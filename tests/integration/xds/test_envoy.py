@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from meshconsole.discovery import shard
 from meshconsole.encryption import issuance
 from tests.harness.discovery import Console, free_ports
 from tests.harness.wait import eventually_async
@@ -62,9 +63,11 @@ async def origin() -> AsyncIterator[int]:
 
 @pytest.fixture
 def often_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Certificates live so short that the five minutes they are backdated by are half of it: each
-    is renewed as soon as it is there, until the quota of renewals is spent."""
-    monkeypatch.setattr(issuance, "LEAF_LIFE", timedelta(minutes=4))
+    """Certificates live so short that the five minutes they are backdated by are three fifths of
+    it: each is renewed as soon as it is there, and no quota ends that."""
+    monkeypatch.setattr(issuance, "LEAF_LIFE", timedelta(minutes=3))
+    monkeypatch.setattr(shard, "RENEWALS_PER_SECOND", 1000.0)
+    monkeypatch.setattr(shard, "RENEWALS_BURST", 1000.0)
 
 
 def sds_command(console: Console, folder: Path, token: str) -> list[str]:
@@ -100,11 +103,17 @@ async def test_certificates_rotate_under_envoy_and_no_request_fails(
             )
         )
     )
+
+    async def listens() -> bool:
+        return await asyncio.to_thread((tmp_path / "sds.sock").exists)
+
     envoy = [str(envoy_binary()), "-c", str(config), "--concurrency", "1", "-l", "warn"]
     with ExitStack() as running:
         sds = running.enter_context(
             process(sds_command(console, tmp_path, token), tmp_path / "sds.log")
         )
+        # Envoy that finds nobody asks again after a pause of its own, up to half a minute.
+        await eventually_async(listens, timeout=READY_SECONDS)
         running.enter_context(process([*envoy, "--disable-hot-restart"], tmp_path / "envoy.log"))
         async with httpx.AsyncClient(timeout=5.0) as client:
 
