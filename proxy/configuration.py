@@ -19,7 +19,15 @@ from proxy.contract import codec
 from proxy.contract.check import check
 from proxy.contract.digest import canonical_raw, digest_of_parts
 from proxy.contract.session import PROTO, Push
-from proxy.contract.snapshot import KINDS, Inbound, Route, Service, Snapshot, Trust
+from proxy.contract.snapshot import (
+    KINDS,
+    HealingTerms,
+    Inbound,
+    Route,
+    Service,
+    Snapshot,
+    Trust,
+)
 
 Parts = dict[str, dict[str, bytes]]
 _SENTENCE_LIMIT = 500
@@ -111,6 +119,7 @@ def _checked(push: Push, parts: Parts, structs: dict[str, dict[str, msgspec.Stru
         route=cast("dict[str, Route]", structs["route"]),
         inbound=cast("dict[str, Inbound]", structs["inbound"]),
         trust=cast("dict[str, Trust]", structs["trust"]),
+        healing=cast("dict[str, HealingTerms]", structs["healing"]),
     )
     faults = check(snapshot)
     if faults:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from functools import cache
-from typing import Any, TypeVar, cast
 
 import msgspec
 
+from meshconsole.discovery.lean import lean_of
 from meshconsole.encryption.blockers import LINK_CAPS
 from proxy.contract.digest import canonical
 from proxy.contract.snapshot import (
@@ -22,6 +21,7 @@ from proxy.contract.snapshot import (
     Caller,
     CallersMode,
     Endpoint,
+    HealingTerms,
     Inbound,
     Locality,
     Offer,
@@ -34,11 +34,14 @@ from proxy.contract.snapshot import (
     Trust,
 )
 
-T = TypeVar("T")
 STABLE = "stable"
 """The cohort of every sidecar that nothing singles out."""
+LINKED = "linked"
+"""The cohort of sidecars that know the kinds of encryption, but not that of healing."""
 PLAIN = "plain"
-"""The cohort of sidecars that do not know the kinds of encryption, and would refuse them."""
+"""The cohort of sidecars that do not know the kinds of encryption either, and would refuse them."""
+HEALING_CAPS = frozenset({"healing"})
+"""Kinds of the contract that a sidecar must know to be told when to eject."""
 _OFFERS: dict[TlsMode, Offer] = {"preferred": "offered", "strict": "required"}
 
 
@@ -53,6 +56,15 @@ class InstanceFact(msgspec.Struct, frozen=True, kw_only=True):
     serving: bool = True
     links: bool = True
     """Does it have a sidecar that can speak TLS?"""
+    heals: bool = True
+    """Does its sidecar know terms of healing?"""
+
+    @property
+    def cohort(self) -> str:
+        """Which kinds its sidecar is told."""
+        if not self.links:
+            return PLAIN
+        return STABLE if self.heals else LINKED
 
 
 class ApplicationFact(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +125,8 @@ class MeshFacts(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[RouteFact, ...] = ()
     links: tuple[LinkFact, ...] = ()
     trust: TrustFact | None = None
+    healing: tuple[HealingTerms, ...] = ()
+    """By application; one that is not among them has the defaults."""
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +137,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     routes: dict[str, Route]
     inbound: dict[str, Inbound]
     trust: dict[str, Trust]
+    healing: dict[str, HealingTerms]
     variants: tuple[str, ...]
     """Keys of the variants that somebody needs."""
 
@@ -141,7 +156,10 @@ def variant_key(*, app: str, unit: str, cohort: str = STABLE) -> str:
 
 def cohort_of(caps: Iterable[str]) -> str:
     """The cohort of a sidecar that says it knows these kinds."""
-    return STABLE if LINK_CAPS.issubset(caps) else PLAIN
+    known = frozenset(caps)
+    if not known >= LINK_CAPS:
+        return PLAIN
+    return STABLE if known >= HEALING_CAPS else LINKED
 
 
 def compile_revision(facts: MeshFacts) -> Revision:
@@ -159,16 +177,14 @@ def compile_revision(facts: MeshFacts) -> Revision:
         for route in sorted(facts.routes, key=lambda route: route.app)
         if route.rules
     }
-    keys = {
-        variant_key(app=one.app, unit=one.unit, cohort=STABLE if one.links else PLAIN)
-        for one in facts.instances
-    }
+    keys = {variant_key(app=one.app, unit=one.unit, cohort=one.cohort) for one in facts.instances}
     return Revision(
         v=facts.revision,
         services=services,
         routes=routes,
         inbound=_inbound(links, by_app),
         trust=_trust(facts.trust),
+        healing=_healing(facts.healing, services),
         variants=tuple(sorted(keys)),
     )
 
@@ -196,6 +212,17 @@ def _trust(trust: TrustFact | None) -> dict[str, Trust]:
     if trust is None or not trust.roots:
         return {}
     return {MESH: Trust(name=MESH, domain=trust.domain, roots=trust.roots, issuer=trust.issuer)}
+
+
+def _healing(
+    terms: Iterable[HealingTerms], services: dict[str, Service]
+) -> dict[str, HealingTerms]:
+    """Of applications whose terms are not as they are by default."""
+    return {
+        one.name: one
+        for one in sorted(terms, key=lambda one: one.name)
+        if one.name in services and one != HealingTerms(name=one.name)
+    }
 
 
 def _offer(instance: InstanceFact, link: LinkFact | None) -> Offer:
@@ -236,9 +263,11 @@ def _service(
 def compile_variants(revision: Revision) -> dict[str, Snapshot]:
     """One snapshot per variant key; variants that are told the same share one object."""
     plain = Snapshot(service=revision.services, route=revision.routes)
-    whole = msgspec.structs.replace(plain, inbound=revision.inbound, trust=revision.trust)
-    lean = {STABLE: _lean(whole)}
-    lean[PLAIN] = lean[STABLE] if whole == plain else _lean(plain)
+    linked = msgspec.structs.replace(plain, inbound=revision.inbound, trust=revision.trust)
+    stable = msgspec.structs.replace(linked, healing=revision.healing)
+    lean = {STABLE: lean_of(stable)}
+    lean[LINKED] = lean[STABLE] if stable == linked else lean_of(linked)
+    lean[PLAIN] = lean[LINKED] if linked == plain else lean_of(plain)
     return {key: lean[key.rpartition("/")[2]] for key in revision.variants}
 
 
@@ -246,31 +275,3 @@ def render(snapshot: Snapshot) -> Rendering:
     """The canonical bytes of a snapshot and the digest that names them."""
     data = canonical(snapshot)
     return Rendering(hashlib.sha256(data).hexdigest(), data)
-
-
-def _lean(value: T) -> T:
-    """The same value with the defaults' own objects where it equals them.
-
-    The encoder leaves a default out when it is that very object; an equal one that came from the
-    database would be written, and equal meshes would have different digests.
-    """
-    lean: Any = value
-    if isinstance(value, msgspec.Struct):
-        defaults = _defaults(type(value))
-        given = {name: getattr(value, name) for name in value.__struct_fields__}
-        kept = {n: _lean(v) for n, v in given.items() if n not in defaults or v != defaults[n]}
-        lean = type(value)(**kept)
-    elif isinstance(value, tuple):
-        lean = tuple(_lean(one) for one in value)
-    elif isinstance(value, dict):
-        lean = {name: _lean(one) for name, one in value.items()}
-    return cast("T", lean)
-
-
-@cache
-def _defaults(shape: type[msgspec.Struct]) -> dict[str, Any]:
-    return {
-        field.name: field.default
-        for field in msgspec.structs.fields(shape)
-        if field.default is not msgspec.NODEFAULT
-    }

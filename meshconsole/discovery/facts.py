@@ -9,6 +9,7 @@ import msgspec
 
 from meshconsole.core import revision
 from meshconsole.discovery.compiler import (
+    PLAIN,
     STABLE,
     ApplicationFact,
     InstanceFact,
@@ -24,7 +25,7 @@ from meshconsole.encryption.policy import policy_rows
 from meshconsole.inventory.models import Application, Group, Instance, Interface, Source
 from meshconsole.inventory.states import InstanceState
 from meshconsole.steering.models import Route
-from proxy.contract.snapshot import Balancer, Locality, Rule, ServiceProtocol, Share
+from proxy.contract.snapshot import Balancer, HealingTerms, Locality, Rule, ServiceProtocol, Share
 
 _READS_LIMIT = 5
 RULE_ID = "default"
@@ -61,6 +62,7 @@ def _read(number: int) -> Reading:
         routes=_routes(),
         links=_links(),
         trust=_trust(),
+        healing=_healing(),
     )
     leased = {
         row.instance_id: Leased(
@@ -80,7 +82,8 @@ def _instance(row: Instance) -> InstanceFact:
         group=row.group.name,
         addr=row.address,
         serving=row.state == InstanceState.SERVING,
-        links=row.source == Source.SIDECAR and cohort_of(row.caps) == STABLE,
+        links=row.source == Source.SIDECAR and cohort_of(row.caps) != PLAIN,
+        heals=row.source == Source.SIDECAR and cohort_of(row.caps) == STABLE,
     )
 
 
@@ -145,6 +148,15 @@ def _trust() -> TrustFact | None:
     if bundle is None:
         return None
     return TrustFact(domain=bundle.domain, roots=bundle.roots, issuer=bundle.issuer)
+
+
+def _healing() -> tuple[HealingTerms, ...]:
+    """When callers eject an endpoint, for each application where somebody has said so.
+
+    The one place where such words become terms: whoever stores them reads them here and bumps the
+    revision as they change. An application without terms has the contract's defaults.
+    """
+    return ()
 
 
 def _names_by_application(rows: Iterable[tuple[int, str]]) -> dict[int, list[str]]:

@@ -38,6 +38,7 @@ _CODES: dict[str, str] = {
     "address": "MC0106",
     "percent": "MC0107",
     "callers_missing": "MC0111",
+    "healing": "MC0112",
 }
 """The contract's faults that an operator can cause; any other is MC0199."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from proxy.contract.snapshot import MESH, Inbound, Route, Service, Snapshot, Trust
+from proxy.contract.snapshot import MESH, HealingTerms, Inbound, Route, Service, Snapshot, Trust
 
 _PERCENT_TOLERANCE = 0.005
 HASH_ON_PATTERN = r"^(?:(?:header|cookie):[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}|path|caller|)$"
@@ -16,6 +16,23 @@ HASH_ON_PATTERN = r"^(?:(?:header|cookie):[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}|path
 RETRIES_LIMIT = 10
 RETRY_STATUSES = (502, 503, 504)
 SLOW_START_LIMIT_SECONDS = 3600.0
+HEALING_BOUNDS: dict[str, tuple[float, float]] = {
+    "min_requests": (5, 1000),
+    "error_floor": (0.01, 1.0),
+    "peer_lead": (0.01, 1.0),
+    "peer_ratio": (1.0, 100.0),
+    "consecutive": (0, 100),
+    "max_out_share": (0.0, 0.5),
+    "min_left_share": (0.5, 1.0),
+    "base_seconds": (1.0, 300.0),
+    "max_seconds": (1.0, 3600.0),
+    "probes": (1, 100),
+    "slow_start_seconds": (0.0, 600.0),
+    "weight_factor": (0.01, 1.0),
+    "latency_ratio": (1.5, 100.0),
+    "latency_floor_seconds": (0.001, 60.0),
+}
+"""The numbers of `HealingTerms`, from least to most. No setting lets more than half be out."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -37,6 +54,7 @@ def check(snapshot: Snapshot) -> list[Fault]:
         ),
         *(fault for name, inbound in snapshot.inbound.items() for fault in _inbound(name, inbound)),
         *(fault for name, trust in snapshot.trust.items() for fault in _trust(name, trust)),
+        *(fault for name, terms in snapshot.healing.items() for fault in _healing(name, terms)),
     ]
 
 
@@ -136,6 +154,28 @@ def _trust(name: str, trust: Trust) -> Iterator[Fault]:
     for at, root in enumerate(trust.roots):
         if not root.startswith("-----BEGIN CERTIFICATE-----"):
             yield Fault(f"{path}/roots/{at}", "root", "A root is a certificate in PEM.")
+
+
+def _healing(name: str, terms: HealingTerms) -> Iterator[Fault]:
+    path = f"/healing/{name}"
+    if terms.name != name:
+        yield Fault(path, "name_differs", f"The terms call themselves {terms.name!r}.")
+    for field, (least, most) in HEALING_BOUNDS.items():
+        if not least <= getattr(terms, field) <= most:
+            yield Fault(
+                f"{path}/{field}", "healing", f"{field} is from {least:g} to {most:g}: choose so."
+            )
+    if terms.max_seconds < terms.base_seconds:
+        yield Fault(
+            f"{path}/max_seconds", "healing", "max_seconds is at least what base_seconds is."
+        )
+    for at, status in enumerate(terms.statuses):
+        if not 500 <= status <= 599:
+            yield Fault(
+                f"{path}/statuses/{at}",
+                "healing",
+                f"{status} is not from 500 to 599: leave it out.",
+            )
 
 
 def _is_address(addr: str) -> bool:

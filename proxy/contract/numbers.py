@@ -11,3 +11,6 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=1e11)]
 """A duration, or a time since 1970 up to the year 5138."""
+
+Rate = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+"""A share of something."""

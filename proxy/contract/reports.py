@@ -1,4 +1,4 @@
-"""What sidecars tell the console: windows of traffic, and anomalies worth a person's look."""
+"""What sidecars tell the console: windows of traffic, anomalies, and whom they leave out."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from proxy.contract.numbers import Count, Seconds
-from proxy.contract.snapshot import TlsMode
+from proxy.contract.numbers import Count, Rate, Seconds
+from proxy.contract.snapshot import EjectionMode, TlsMode
 
 LATENCY_BOUNDS_SECONDS: tuple[float, ...] = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
@@ -18,6 +18,10 @@ whose hops take milliseconds. One more bucket holds what is slower than the last
 LATENCY_BUCKETS = len(LATENCY_BOUNDS_SECONDS) + 1
 
 ErrorClass = Literal["connect", "timeout", "5xx", "protocol"]
+Scope = Literal["instance", "service", "reporter"]
+"""Who is to blame: one endpoint, what its service's endpoints share, or the caller itself."""
+EjectionState = Literal["ejected", "probing", "returning"]
+"""Left out for a time; asked one request at a time; given its share back bit by bit."""
 
 
 class EdgeWindow(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -65,20 +69,66 @@ class AnomalySample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     trace_id: str = ""
 
 
+class Peers(msgspec.Struct, frozen=True, kw_only=True):
+    """How the other endpoints of the service that had enough requests to be judged are doing."""
+
+    count: Count
+    median: Rate
+    """Of their error rates."""
+    pooled: Rate
+    """Their errors by their requests."""
+
+
+class Ejection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An endpoint that a caller leaves out, or would leave out if its mode let it."""
+
+    id: str
+    """Stable from the first ejection to the end of the return, whatever comes in between."""
+    service: str
+    instance: str
+    address: str
+    unit: str
+    group: str = ""
+    rule: str
+    """What was noticed; see `AnomalyReport.rule`."""
+    times: Count = 1
+    """How often in a row; each more doubles the time."""
+    since: Seconds
+    until: Seconds
+    """Then it is probed."""
+    mode: EjectionMode
+    """What is done: `report` nothing, `weight` a small share is left to it, `eject` no share."""
+    state: EjectionState = "ejected"
+
+
 class AnomalyReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A caller says of one of its own upstreams: it fails, or it has recovered."""
+    """A caller says of one of its own upstreams: it fails, or it has recovered.
+
+    With another scope than `instance` the subject is only the one whose numbers are told; with
+    `reporter` the caller doubts itself.
+    """
 
     id: str
     """Stable through every resend, also after the reporter restarted; the key to dedupe on."""
     subject: Subject
     phase: Literal["failing", "recovered"]
     rule: str
-    """What was noticed, such as `connect`."""
+    """What was noticed: an error class, when nothing was decided; `consecutive` failures to reach
+    it; its `error_rate`, or its `latency`, beside its peers'; a fault of the whole `service`, or of
+    the `reporter`."""
+    scope: Scope = "instance"
     window_start: Seconds
     window_end: Seconds
     n: Count
     """Attempts in the window."""
     errors: dict[ErrorClass, Count] = {}
+    rate: Rate = 0.0
+    """Errors by attempts."""
+    lcb: Rate = 0.0
+    """What the rate is at least, by Wilson's bound."""
+    peers: Peers | None = None
+    ejection: Ejection | None = None
+    """What was decided on it."""
     interfaces: tuple[str, ...] = ()
     samples: tuple[AnomalySample, ...] = ()
     digest: str = ""

@@ -8,7 +8,7 @@ import msgspec
 
 from proxy.contract.identity import Node
 from proxy.contract.numbers import Count, Seconds
-from proxy.contract.reports import AnomalyReport, EdgeWindow, LinkCounts, LinkState
+from proxy.contract.reports import AnomalyReport, EdgeWindow, Ejection, LinkCounts, LinkState
 
 PROTO = 1
 """Major version; a peer that says another is refused."""
@@ -84,6 +84,8 @@ class Report(msgspec.Struct, kw_only=True, tag="report", omit_defaults=True):
     window_end: Seconds
     up: list[EdgeWindow] = []
     events: list[AnomalyReport] = []
+    ejections: tuple[Ejection, ...] | None = None
+    """All that are active, each 15 s; None says nothing of them. `window_end` is when it was so."""
 
 
 class Links(msgspec.Struct, frozen=True, kw_only=True, tag="links", omit_defaults=True):

@@ -1,5 +1,5 @@
-"""The one immutable configuration a sidecar holds: whom it may call and how, whom it lets in, and
-whom it trusts."""
+"""The one immutable configuration a sidecar holds: whom it may call and how, when it takes them for
+broken, whom it lets in, and whom it trusts."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ TLS_MODES: tuple[TlsMode, ...] = ("plaintext", "permissive", "preferred", "stric
 Offer = Literal["off", "offered", "required"]
 """What an endpoint says to callers: plaintext; TLS to whoever can; TLS and nothing else."""
 CallersMode = Literal["off", "observe", "enforce"]
+EjectionMode = Literal["report", "weight", "eject"]
+HealingMode = Literal["off", "report", "weight", "eject"]
+"""What callers do with an endpoint that fails: nothing at all; tell the console; leave it a small
+share as well; leave it out."""
 MESH = "mesh"
 """The name of the one `Trust`."""
 
@@ -125,6 +129,45 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     another one renews it soon."""
 
 
+class HealingTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When callers of one application take one of its endpoints for broken, and what they do then.
+
+    An application without terms has these defaults.
+    """
+
+    name: str
+    mode: HealingMode = "report"
+    min_requests: int = 20
+    """An endpoint is judged over the shortest of 5, 10, 20, 30 and 60 s with so many."""
+    error_floor: float = 0.10
+    """Its error rate is at least this, by Wilson's lower bound..."""
+    peer_lead: float = 0.10
+    """...and by so much above the median of its peers..."""
+    peer_ratio: float = 3.0
+    """...and at least so many times that median."""
+    consecutive: int = 5
+    """So many failures in a row to reach it need no rate; 0 never does."""
+    statuses: tuple[int, ...] = (500, 502, 503, 504)
+    """Answers that are the endpoint's fault."""
+    max_out_share: float = 0.34
+    """At most this share of the endpoints is out at once, or one..."""
+    min_left_share: float = 0.50
+    """...and at least this share stays."""
+    base_seconds: float = 30.0
+    """How long the first ejection takes; twice as long each time in a row, give or take a fifth."""
+    max_seconds: float = 300.0
+    probes: int = 5
+    """So many good answers in a row, one at a time, bring it back."""
+    slow_start_seconds: float = 30.0
+    """Then it gets its share bit by bit over so long."""
+    weight_factor: float = 0.05
+    """The share that mode `weight` leaves it."""
+    latency_ratio: float = 3.0
+    """Its median latency is told when it is so many times its peers'..."""
+    latency_floor_seconds: float = 0.05
+    """...and at least this."""
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All a sidecar is told, by kind and name. Its digest is its version."""
 
@@ -134,6 +177,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """By application."""
     trust: dict[str, Trust] = {}
     """One, named `mesh`; without it nobody speaks TLS."""
+    healing: dict[str, HealingTerms] = {}
+    """By application called."""
 
 
 KINDS: dict[str, type[msgspec.Struct]] = {
@@ -141,5 +186,6 @@ KINDS: dict[str, type[msgspec.Struct]] = {
     "route": Route,
     "inbound": Inbound,
     "trust": Trust,
+    "healing": HealingTerms,
 }
 """The kinds of resources in force; a push with another kind is refused."""

@@ -11,8 +11,10 @@ from proxy.contract.reports import (
     AnomalyReport,
     AnomalySample,
     EdgeWindow,
+    Ejection,
     LinkCounts,
     LinkState,
+    Peers,
     Subject,
 )
 from proxy.contract.session import (
@@ -34,6 +36,7 @@ from proxy.contract.session import (
 from proxy.contract.snapshot import (
     Caller,
     Endpoint,
+    HealingTerms,
     Inbound,
     Route,
     Rule,
@@ -141,10 +144,36 @@ LINKS_SNAPSHOT = Snapshot(
     },
 )
 """How links are encrypted, with every field set."""
+HEALING_SNAPSHOT = Snapshot(
+    service={"cash": Service(name="cash")},
+    healing={
+        "cash": HealingTerms(
+            name="cash",
+            mode="eject",
+            min_requests=30,
+            error_floor=0.2,
+            peer_lead=0.15,
+            peer_ratio=4.0,
+            consecutive=7,
+            statuses=(500, 503),
+            max_out_share=0.25,
+            min_left_share=0.6,
+            base_seconds=10.0,
+            max_seconds=120.0,
+            probes=3,
+            slow_start_seconds=15.0,
+            weight_factor=0.1,
+            latency_ratio=2.5,
+            latency_floor_seconds=0.1,
+        )
+    },
+)
+"""When endpoints are taken for broken, with every field set."""
 SNAPSHOTS = {
     "snapshot": SNAPSHOT,
     "snapshot-upstream": UPSTREAM_SNAPSHOT,
     "snapshot-links": LINKS_SNAPSHOT,
+    "snapshot-healing": HEALING_SNAPSHOT,
 }
 DIGEST = digest_of(SNAPSHOT)
 REPORT = Report(
@@ -194,6 +223,44 @@ REPORT = Report(
         )
     ],
 )
+EJECTION = Ejection(
+    id="e7",
+    service="stock",
+    instance="stock-1",
+    address="10.0.0.2:80",
+    unit="unit1",
+    group="Group_1",
+    rule="error_rate",
+    times=2,
+    since=1700000001.0,
+    until=1700000061.5,
+    mode="weight",
+    state="probing",
+)
+EJECTIONS = Report(
+    seq=8,
+    window_start=1700000000.0,
+    window_end=1700000001.0,
+    events=[
+        AnomalyReport(
+            id="5f0d",
+            subject=Subject(instance="stock-1", address="10.0.0.2:80", app="stock", unit="unit1"),
+            phase="failing",
+            rule="error_rate",
+            scope="service",
+            window_start=1699999996.0,
+            window_end=1700000001.0,
+            n=40,
+            errors={"5xx": 20},
+            rate=0.5,
+            lcb=0.31,
+            peers=Peers(count=3, median=0.01, pooled=0.02),
+            ejection=EJECTION,
+        )
+    ],
+    ejections=(EJECTION,),
+)
+"""What a sidecar says that ejects."""
 FROM_SIDECAR: dict[str, msgspec.Struct] = {
     "hello": Hello(proto=1, node=NODE, have=Have(v=41, digest=DIGEST)),
     "ack": Ack(
@@ -211,6 +278,7 @@ FROM_SIDECAR: dict[str, msgspec.Struct] = {
         msg="Rule 'split' names group 'Group_9', which 'stock' does not have.",
     ),
     "report": REPORT,
+    "report-ejections": EJECTIONS,
     "links": Links(
         at=1700000001.0,
         state=LinkState(

@@ -6,7 +6,17 @@ import msgspec
 import pytest
 
 from proxy.contract.check import check
-from proxy.contract.snapshot import Endpoint, Inbound, Route, Rule, Service, Share, Snapshot, Trust
+from proxy.contract.snapshot import (
+    Endpoint,
+    HealingTerms,
+    Inbound,
+    Route,
+    Rule,
+    Service,
+    Share,
+    Snapshot,
+    Trust,
+)
 from tests.contract.examples import SNAPSHOTS
 
 GOOD = Endpoint(id="a", addr="h:1", group="g", unit="u")
@@ -20,6 +30,10 @@ def service(**changes: object) -> Snapshot:
 def route(*split: Share, name: str = "s") -> Snapshot:
     made = Route(name=name, version=1, rules=(Rule(id="r", split=split),))
     return Snapshot(service={"s": Service(name="s", groups=("g",))}, route={"s": made})
+
+
+def healing(**fields: object) -> Snapshot:
+    return Snapshot(healing={"s": HealingTerms(**({"name": "s"} | fields))})  # type: ignore[arg-type]
 
 
 def test_the_examples_are_consistent() -> None:
@@ -49,6 +63,12 @@ def test_the_examples_are_consistent() -> None:
         (route(Share(group="g", percent=99)), "/route/s/rules/0/split", "percent_sum"),
         (route(), "/route/s/rules/0/split", "percent_sum"),
         (route(Share(group="g", percent=100), name="t"), "/route/s", "name_differs"),
+        (healing(name="t"), "/healing/s", "name_differs"),
+        (healing(max_out_share=0.6), "/healing/s/max_out_share", "healing"),
+        (healing(min_left_share=0.4), "/healing/s/min_left_share", "healing"),
+        (healing(error_floor=float("nan")), "/healing/s/error_floor", "healing"),
+        (healing(base_seconds=60, max_seconds=30), "/healing/s/max_seconds", "healing"),
+        (healing(statuses=(404,)), "/healing/s/statuses/0", "healing"),
     ],
 )
 def test_each_contradiction_has_its_place_and_code(

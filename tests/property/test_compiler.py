@@ -23,10 +23,19 @@ from meshconsole.discovery.compiler import (
 from meshconsole.discovery.leases import Leased, reap
 from proxy.contract.check import check
 from proxy.contract.digest import digest_of_parts
-from proxy.contract.snapshot import TLS_MODES, Caller, Inbound, Rule, Share
+from proxy.contract.snapshot import (
+    TLS_MODES,
+    Caller,
+    HealingMode,
+    HealingTerms,
+    Inbound,
+    Rule,
+    Share,
+)
 
 APPS = ("gateway", "order", "stock")
 GROUPS = ("Group_1", "Group_2", "Group_3")
+HEALING_MODES: tuple[HealingMode, ...] = ("off", "report", "weight", "eject")
 
 
 @st.composite
@@ -42,6 +51,7 @@ def meshes(draw: st.DrawFn) -> MeshFacts:
             addr=f"10.0.0.{name}:80",
             serving=draw(st.booleans()),
             links=draw(st.integers(0, 4)) > 0,
+            heals=draw(st.integers(0, 4)) > 0,
         )
         for name in names
     )
@@ -62,6 +72,10 @@ def meshes(draw: st.DrawFn) -> MeshFacts:
         routes=routes,
         links=links,
         trust=TrustFact(domain="mesh.local", roots=tuple(root + one for one in roots)),
+        healing=tuple(
+            HealingTerms(name=app, mode=draw(st.sampled_from(HEALING_MODES)))
+            for app in draw(st.lists(st.sampled_from(APPS), unique=True))
+        ),
     )
 
 
@@ -136,9 +150,7 @@ def test_a_revision_that_changes_nothing_keeps_every_digest(facts: MeshFacts, la
 @given(meshes())
 def test_a_sound_mesh_is_served_as_sound_snapshots(facts: MeshFacts) -> None:
     variants = compile_variants(compile_revision(facts))
-    assert set(variants) == {
-        f"{one.app}/{one.unit}/{'stable' if one.links else 'plain'}" for one in facts.instances
-    }
+    assert set(variants) == {f"{one.app}/{one.unit}/{one.cohort}" for one in facts.instances}
     assert all(check(snapshot) == [] for snapshot in variants.values())
 
 
@@ -148,6 +160,7 @@ def test_what_an_instance_takes_in_and_what_callers_are_told_of_it_agree(facts: 
     able = {one.id: one.links for one in facts.instances}
     offers = {"plaintext": "off", "permissive": "off", "preferred": "offered", "strict": "required"}
     for key, snapshot in compile_variants(compile_revision(facts)).items():
+        assert key.endswith("/stable") or not snapshot.healing
         if key.endswith("/plain"):
             assert not snapshot.inbound
             assert not snapshot.trust

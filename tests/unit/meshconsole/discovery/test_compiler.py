@@ -19,7 +19,7 @@ from meshconsole.discovery.compiler import (
 )
 from proxy.contract.codec import decode_snapshot
 from proxy.contract.digest import digest_of
-from proxy.contract.snapshot import Caller, Inbound, Rule, Share, Snapshot, Trust
+from proxy.contract.snapshot import Caller, HealingTerms, Inbound, Rule, Share, Snapshot, Trust
 
 
 def an_instance(id: str = "order-1", **fields: object) -> InstanceFact:
@@ -170,8 +170,27 @@ def test_both_cohorts_share_one_snapshot_while_there_is_nothing_to_encrypt() -> 
 
 
 def test_a_cohort_follows_from_what_a_sidecar_says_it_knows() -> None:
-    assert cohort_of(("inbound", "route", "service", "trust")) == "stable"
+    assert cohort_of(("healing", "inbound", "route", "service", "trust")) == "stable"
+    assert cohort_of(("inbound", "route", "service", "trust")) == "linked"
     assert cohort_of(("route", "service", "trust")) == cohort_of(()) == "plain"
+
+
+def healed(*terms: HealingTerms, instances: tuple[InstanceFact, ...]) -> MeshFacts:
+    return msgspec.structs.replace(facts(*instances), healing=terms)
+
+
+def test_terms_of_healing_are_told_to_who_knows_them_and_of_applications_that_differ() -> None:
+    eject = HealingTerms(name="order", mode="eject")
+    given = healed(
+        eject,
+        HealingTerms(name="gone", mode="eject"),
+        instances=(an_instance("a"), an_instance("b", heals=False), an_instance("c", links=False)),
+    )
+    assert compiled(given).healing == {"order": eject}
+    assert compiled(given, "order/unit1/linked").healing == {}
+    assert compiled(given, "order/unit1/plain").healing == {}
+    usual = healed(HealingTerms(name="order"), instances=(an_instance(),))
+    assert compiled(usual).healing == {}
 
 
 def rendered_as(key: str, given: MeshFacts) -> str:
