@@ -1,0 +1,37 @@
+"""Numbers of a policy: defaults as designed, and what cannot be meant is refused by name."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from healer.policy.parameters import Policy, policy_of
+
+
+def test_an_install_that_nobody_configured_only_observes() -> None:
+    policy = policy_of({})
+    assert policy == Policy()
+    assert policy.mode == "observe"
+    assert policy.ladder_start == 2
+    assert (policy.cooldown_seconds, policy.approval_seconds) == (180, 900)
+
+
+def test_numbers_are_taken_by_name_and_others_ignored() -> None:
+    policy = policy_of({"cooldown_seconds": 20, "ejection_window": 5}, mode="auto")
+    assert policy == Policy(cooldown_seconds=20, mode="auto")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cooldown_seconds", -1),
+        ("cooldown_seconds", float("nan")),
+        ("quorum_share", 1.1),
+        ("quorum_least", 0),
+        ("ladder_start", 5),
+        ("mesh_out", "many"),
+    ],
+)
+def test_a_number_that_cannot_be_meant_is_refused_by_its_name(name: str, value: object) -> None:
+    with pytest.raises(msgspec.ValidationError, match=name):
+        policy_of({name: value})
