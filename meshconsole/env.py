@@ -58,6 +58,17 @@ class Environment(BaseSettings):
     """Set when people reach the console by https: Secure cookies, HSTS, redirect to https."""
     sidecar_actuator: str = ""
     """The name of what replaces sidecars when a rollout of their version asks; empty is nothing."""
+    actuator_secrets: Path | None = None
+    """Folder of the healer's secrets, which actuators' settings name; `actuators` in the state
+    folder when not given."""
+    actuator_networks: str = ""
+    """Networks such as `10.0.0.0/8`, by commas, where actuators may call beside public addresses;
+    plain http only where `127.0.0.0/8` is one of them, and only there."""
+    process_socket: Path | None = None
+    """Control socket of the demo's supervisor."""
+    docker_socket: Path = Path("/var/run/docker.sock")
+    supervisor_socket: Path | None = None
+    """Control socket of a supervisord on the healer's machine."""
     demo: bool = False
     """Set by the demo: pages say that this mesh is one."""
     log_level: str = "INFO"
@@ -79,6 +90,10 @@ class Environment(BaseSettings):
     def kek_path(self) -> Path:
         """Where the key-encryption key is."""
         return self.kek_file or self.state_folder() / "kek.key"
+
+    def actuator_secrets_path(self) -> Path:
+        """Where the healer's secrets are."""
+        return self.actuator_secrets or self.state_folder() / "actuators"
 
     def redis_address(self) -> str:
         """The URL of Redis."""

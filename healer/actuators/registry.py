@@ -1,0 +1,20 @@
+"""From an actuator's name and settings to the actuator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from healer.actuators.protocol import Actuator
+from healer.actuators.surroundings import Surroundings
+from meshconsole.healing.actuator_settings import settings_parse
+
+MAKERS: dict[str, Callable[[Any, Surroundings], Actuator]] = {}
+
+
+def build(
+    name: str, settings: Mapping[str, object], around: Surroundings | None = None
+) -> Actuator:
+    """The actuator of that name; raises SettingsWrong with a sentence that says what to write."""
+    parsed = settings_parse(name, settings)
+    return MAKERS[name](parsed, around or Surroundings.configured())
