@@ -58,6 +58,13 @@ class Run(msgspec.Struct, kw_only=True):
     turns: int = 0
     """Leaves or authorities that were changed meanwhile."""
 
+    def left(self, scale: Scale, done: int) -> str:
+        """What has still to happen before the part ends."""
+        ways = 2 * scale.changes - len(self.ways)
+        if ways:
+            return f"{ways} of {2 * scale.changes} switchovers to go"
+        return f"{max(0, scale.requests - done)} of {scale.requests} requests to go"
+
 
 def run(say: Say, scale: Scale) -> Figures:
     """Do it, and say what was short."""
@@ -92,7 +99,7 @@ async def _run(part: str, mesh: Mesh, say: Say, scale: Scale) -> Figures:
             *lines(scale.protocols, scale.concurrency, ports, None),
             *slow_lines(scale.protocols, scale.concurrency, ports),
         ]
-        async with shown(ledger, say):
+        async with shown(ledger, say, left=lambda: seen.left(scale, ledger.done)):
             await asyncio.gather(
                 callers.fire(load), _switch(seen, switch, mesh, callers, scale, say)
             )
