@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -48,39 +49,38 @@ def add(request: HttpRequest) -> HttpResponse:
 @page_verb("authority_sign_with")
 def sign(request: HttpRequest, generation: int) -> HttpResponse:
     """Sign new leaves with a generation that everybody trusts."""
-    try:
-        evidence = selectors.rotation_evidence(generation, timezone.now())
-        _confirmed(request, generation)
-        authority_sign_with(
-            generation,
-            trusted_by_all=evidence.trusted_by_all,
-            now=timezone.now(),
-            actor=request.user.get_username(),
-            reason=_text(request, "reason"),
-        )
-    except (Conflict, Invalid) as error:
-        return _refused(request, error)
-    messages.success(request, f"Generation {generation} signs; sidecars renew one by one.")
-    return redirect("encryption:certificates")
+
+    def move(evidence: selectors.Evidence, **given: Any) -> None:
+        authority_sign_with(generation, trusted_by_all=evidence.trusted_by_all, **given)
+
+    done = f"Generation {generation} signs; sidecars renew one by one."
+    return _moved(request, generation, move, done)
 
 
 @require_POST
 @page_verb("authority_retire")
 def retire(request: HttpRequest, generation: int) -> HttpResponse:
     """Trust a generation no more that nobody uses."""
+
+    def move(evidence: selectors.Evidence, **given: Any) -> None:
+        authority_retire(generation, unused=evidence.unused, **given)
+
+    return _moved(request, generation, move, f"Generation {generation} is retired.")
+
+
+def _moved(
+    request: HttpRequest, generation: int, move: Callable[..., None], done: str
+) -> HttpResponse:
+    """Take a confirmed step of a generation on the evidence of now, or say why not."""
+    now = timezone.now()
     try:
-        evidence = selectors.rotation_evidence(generation, timezone.now())
+        evidence = selectors.rotation_evidence(generation, now)
         _confirmed(request, generation)
-        authority_retire(
-            generation,
-            unused=evidence.unused,
-            now=timezone.now(),
-            actor=request.user.get_username(),
-            reason=_text(request, "reason"),
-        )
+        actor, reason = request.user.get_username(), _text(request, "reason")
+        move(evidence, now=now, actor=actor, reason=reason)
     except (Conflict, Invalid) as error:
         return _refused(request, error)
-    messages.success(request, f"Generation {generation} is retired.")
+    messages.success(request, done)
     return redirect("encryption:certificates")
 
 
@@ -98,10 +98,12 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     shown = [row for row, its in zip(rows, told, strict=True) if look in ("", its)]
     looks = Counter(map(str, told))
     page = page_of(shown, request)
+    page.object_list = [
+        (row, life_of(row.begins_at, row.ends_at, now), *_named(row.uri)) for row in page
+    ]
     return {
         "authorities": [_authority(request, row) for row in selectors.authorities()],
         "page": page,
-        "rows": [(row, life_of(row.begins_at, row.ends_at, now), *_named(row.uri)) for row in page],
         "bins": bins_of(lives, now),
         "counts": [
             {"state": name, "word": word, "count": looks[name], "is_current": name == look}
