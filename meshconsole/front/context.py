@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
+from django.views.decorators.http import require_safe
 
 from meshconsole.core.errors import Degraded
+from meshconsole.core.templatetags.mesh import padlock_status
 from meshconsole.live.selectors import cursor_now
 from meshconsole.telemetry.selectors import encrypted_share
 
@@ -121,6 +124,18 @@ class _Kept:
     def forget(self) -> None:
         """Ask again next time."""
         self._until = 0.0
+
+
+def padlock_shown() -> str:
+    """What people see of the mesh's padlock now: when it changes, their pages fetch it again."""
+    encrypted, degraded = encrypted_now()
+    return f"{padlock_status(encrypted)}{degraded}"
+
+
+@require_safe
+def padlock(request: HttpRequest) -> HttpResponse:
+    """The padlock of the frame again, and whether it could be read."""
+    return render(request, "front/_padlock.html")
 
 
 encrypted_now = _Kept(lambda: encrypted_share(minutes=ENCRYPTED_MINUTES))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from meshconsole.front import mesh, overview
+from meshconsole.front import context, mesh, overview
 
 app_name = "front"
 urlpatterns: list[URLPattern] = [
     path("", overview.overview, name="overview"),
+    path("padlock/", context.padlock, name="padlock"),
     path("overview/live/", overview.overview_live, name="overview_live"),
     path("applications/", mesh.applications, name="applications"),
     path("applications/<str:name>/", mesh.application, name="application"),

@@ -27,6 +27,7 @@ from meshconsole.live.models import LiveEvent
 from meshconsole.live.publish import CHANNEL
 from meshconsole.live.selectors import OVERLAP_IDS, OVERLAP_SECONDS, Frame, cursor_now, frame
 from meshconsole.live.services import events_prune
+from meshconsole.live.watching import Watch
 from proxy.aio import cancelled, spawn
 
 POLL_SECONDS = 2.0
@@ -82,6 +83,7 @@ class Hub:
         self.listeners: set[Listener] = set()
         self.degraded = False
         self._seen: OrderedDict[int, None] = OrderedDict()
+        self._watch = Watch()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -106,22 +108,35 @@ class Hub:
                 await cancelled(task)
 
     async def _run(self) -> None:
-        prune_at = 0.0
+        prune_at = look_at = 0.0
         loop = asyncio.get_running_loop()
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
             self._wake.clear()
             try:
-                for given in await self._read():
-                    for listener in list(self.listeners):
-                        listener.offer(given)
+                self._offer(await self._read())
+                if loop.time() >= look_at:
+                    look_at = loop.time() + POLL_SECONDS
+                    self._offer_figures(await database_sync_to_async(self._watch.changed)())
                 await self._dismiss_signed_out()
                 if loop.time() >= prune_at:
                     prune_at = loop.time() + PRUNE_SECONDS
                     await database_sync_to_async(events_prune)(timezone.now())
             except DatabaseError:
                 logger.warning("live feed cannot read", exc_info=True)
+
+    def _offer(self, frames: list[Frame]) -> None:
+        for given in frames:
+            for listener in list(self.listeners):
+                listener.offer(given)
+
+    def _offer_figures(self, frames: list[Frame]) -> None:
+        """Figures are no events: whoever wants all events does not get them."""
+        for given in frames:
+            for listener in list(self.listeners):
+                if given["topic"] in listener.topics:
+                    listener.offer(given)
 
     async def _listen(self) -> None:
         while True:

@@ -31,11 +31,10 @@ function show(state) {
 }
 
 const isOpen = () => socket?.readyState === WebSocket.OPEN;
-const hasFigures = () => document.querySelector("[data-every]") !== null;
 
 // Regions with live figures know best whether there are any: they say so when there are none.
+// Every page has one at least, the padlock of its frame.
 document.addEventListener("htmx:after:swap", () => {
-  if (!hasFigures()) return;
   isPageDegraded = document.querySelector("[data-degraded-now]") !== null;
   if (isOpen()) show("live");
 });
@@ -84,7 +83,6 @@ function take(message) {
   if (message.cursor !== undefined) cursor = Math.max(cursor, Number(message.cursor));
   if (message.degraded !== undefined) {
     isFeedDegraded = Boolean(message.degraded);
-    if (!hasFigures()) isPageDegraded = isFeedDegraded;
     show("live");
   }
   if (message.reset === true || message.type === "reset") refreshAll();

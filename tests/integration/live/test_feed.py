@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from meshconsole.asgi import application
 from meshconsole.core import redis
-from meshconsole.live import hub as hub_module, selectors
+from meshconsole.live import hub as hub_module, selectors, watching
 from meshconsole.live.models import LiveEvent
 from meshconsole.live.publish import publish_on_commit
 from meshconsole.live.selectors import events_since
@@ -85,6 +85,22 @@ async def test_a_rolled_back_change_is_never_heard(
         await database_sync_to_async(change)(keep=False)
         await database_sync_to_async(change)(keep=True)
         assert (await _frame(page))["ref"] == "True"
+
+
+async def test_a_figure_of_every_page_is_told_when_it_looks_different(
+    mesh_redis: str, person: Callable[[str], User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = ["42%"]
+    monkeypatch.setitem(watching._LOOKS, "share", lambda: shown[0])
+    cookie = await database_sync_to_async(_cookie)(person, "viewer")
+    async with _browser(cookie, "topics=share") as page:
+        assert (await page.connect())[0]
+        assert (await _frame(page))["type"] == "ready"
+        assert (await _frame(page))["topic"] == "share"
+        shown[0] = "43%"
+        told = await _frame(page)
+        assert (told["topic"], told["kind"], told["id"]) == ("share", "changed", 0)
+        assert await page.receive_nothing(timeout=0.1)
 
 
 async def test_without_redis_the_feed_is_only_slower(person: Callable[[str], User]) -> None:

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.django_db
 PAGES = (
     "/",
     "/overview/live/",
+    "/padlock/",
     "/topology/",
     "/topology/?by=unit&minutes=15&q=app:order+err>1%25",
     "/topology/table/",
