@@ -22,6 +22,7 @@ from meshconsole.discovery.compiler import (
 from meshconsole.discovery.leases import Leased
 from meshconsole.encryption.keeping import trust_bundle
 from meshconsole.encryption.policy import policy_rows
+from meshconsole.healing.guard_selectors import ejection_terms
 from meshconsole.inventory.models import Application, Group, Instance, Interface, Source
 from meshconsole.inventory.states import InstanceState
 from meshconsole.steering.models import Route
@@ -151,12 +152,8 @@ def _trust() -> TrustFact | None:
 
 
 def _healing() -> tuple[HealingTerms, ...]:
-    """When callers eject an endpoint, for each application where somebody has said so.
-
-    The one place where such words become terms: whoever stores them reads them here and bumps the
-    revision as they change. An application without terms has the contract's defaults.
-    """
-    return ()
+    """When callers eject an endpoint, for each application; those of the defaults are left out."""
+    return ejection_terms(Application.objects.values_list("name", flat=True))
 
 
 def _names_by_application(rows: Iterable[tuple[int, str]]) -> dict[int, list[str]]:

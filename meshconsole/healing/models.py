@@ -7,7 +7,24 @@ from typing import Any
 from django.db import models
 from django.db.models import F, Q
 
+from meshconsole.healing.guard_models import (
+    HealingPolicy,
+    KillSwitch,
+    MaintenanceWindow,
+    ProtectedHours,
+)
 from meshconsole.healing.states import AnomalyState
+
+__all__ = [
+    "Anomaly",
+    "AnomalyReport",
+    "HealingPolicy",
+    "KillSwitch",
+    "MaintenanceWindow",
+    "ProtectedHours",
+    "Quarantine",
+    "Testimony",
+]
 
 
 class Anomaly(models.Model):
