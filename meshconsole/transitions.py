@@ -23,16 +23,25 @@ def next_state(machine: Machine, state: str, event: str) -> str:
 
 
 def fire(
-    row: models.Model, machine: Machine, event: str, *, actor: str, reason: str, **changes: Any
+    row: models.Model,
+    machine: Machine,
+    event: str,
+    *,
+    actor: str,
+    reason: str,
+    expect: Mapping[str, Any] | None = None,
+    **changes: Any,
 ) -> bool:
     """Return False when somebody else moved the row first; True after moving it.
 
-    The move, its audit row and the browsers' event appear together or not at all.
+    A machine that comes back to a state has a version too: name what was read of it in `expect`,
+    and raise it in `changes`. The move, its audit row and the browsers' event appear together or
+    not at all.
     """
     old = str(getattr(row, "state"))  # noqa: B009
     new = next_state(machine, old, event)
     with transaction.atomic():
-        rows = type(row)._default_manager.filter(pk=row.pk, state=old)
+        rows = type(row)._default_manager.filter(pk=row.pk, state=old, **(expect or {}))
         if not rows.update(state=new, **changes):
             return False
         row.refresh_from_db()
@@ -40,7 +49,7 @@ def fire(
         audit_record(
             actor=actor,
             verb=event,
-            object=f"{row._meta.model_name}:{name}",
+            object=f"{row._meta.verbose_name}:{name}",
             before={"state": old},
             after={"state": new},
             reason=reason,

@@ -7,6 +7,7 @@ whoever asks brings the evidence (`selectors.rotation_evidence`), and without it
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -146,7 +147,7 @@ def _refuse_known(made: Authority, known: list[Authority]) -> None:
 
 
 def _moved(
-    row: Authority, event: AuthorityEvent, *, actor: str, reason: str, **changes: datetime
+    row: Authority, event: AuthorityEvent, *, actor: str, reason: str, **changes: Any
 ) -> None:
     if not fire(row, TRANSITIONS, event, actor=actor, reason=reason, **changes):
         raise Conflict(

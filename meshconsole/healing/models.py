@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import F, Q
 
+from meshconsole.healing.case_models import CaseEntry, HealingCase, HealingFence, Remediation
 from meshconsole.healing.guard_models import (
     HealingPolicy,
     KillSwitch,
@@ -18,11 +19,15 @@ from meshconsole.healing.states import AnomalyState
 __all__ = [
     "Anomaly",
     "AnomalyReport",
+    "CaseEntry",
+    "HealingCase",
+    "HealingFence",
     "HealingPolicy",
     "KillSwitch",
     "MaintenanceWindow",
     "ProtectedHours",
     "Quarantine",
+    "Remediation",
     "Testimony",
 ]
 

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from meshconsole.audit.services import audit_record
+from meshconsole.healing.cases import cases_open, subject_of
 from meshconsole.healing.docket import PUBLISH_EVERY, Docket
 from meshconsole.healing.evidence import (
     Claim,
@@ -123,6 +124,7 @@ def _record(claims: list[Claim], known: dict[str, KnownInstance], now: datetime)
     )
     for anomaly, reporter in docket.opened:
         _write_down(anomaly, reporter)
+    cases_open((subject_of(anomaly) for anomaly, _ in docket.opened), now=now)
     for anomaly, kind in docket.told:
         _publish(anomaly, kind)
     for anomaly in docket.recovered():

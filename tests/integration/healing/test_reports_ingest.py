@@ -92,7 +92,7 @@ def test_a_failing_report_is_kept_and_opens_an_anomaly() -> None:
     assert (anomaly.state, anomaly.reporter_count, anomaly.report_count) == ("open", 1, 1)
     assert anomaly.due_at == NOW + timedelta(seconds=60)
     assert live() == [("opened", "open")]
-    assert AuditEntry.objects.get().verb == "anomaly_opened"
+    assert AuditEntry.objects.filter(verb="anomaly_opened").count() == 1
 
 
 def test_a_report_that_comes_again_changes_nothing() -> None:
@@ -283,7 +283,7 @@ def test_what_many_sidecars_sent_is_taken_in_the_same_few_queries(
         )
         event = a_report(f"m{number}", at=number / 100)
         messages.append(Message(reporter=identity, boot_id="b", seq=1, events=[event]))
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(30):
         assert messages_ingest([*messages, *messages], now=NOW) == 60
     anomaly = the_anomaly()
     assert (anomaly.reporter_count, anomaly.report_count, anomaly.errors_total) == (60, 60, 300)
