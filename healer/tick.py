@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import DatabaseError
 
 from meshconsole.encryption import issuance
-from meshconsole.healing import services as healing
+from meshconsole.healing import callers, ejections, services as healing
 from meshconsole.live import services as live
 from meshconsole.rollouts import services as rollouts
 
@@ -20,6 +20,8 @@ Step = tuple[str, Callable[[datetime], int]]
 ADVANCE: tuple[Step, ...] = (
     ("anomalies lapsed", lambda now: healing.anomalies_lapse(now=now)),
     ("anomalies told", lambda now: healing.anomalies_publish(now=now)),
+    ("ejections expired", lambda now: ejections.ejections_expire(now=now)),
+    ("callers read", lambda now: callers.callers_sample(now=now)),
     ("rollouts moved", rollouts.rollouts_advance),
 )
 PRUNE: tuple[Step, ...] = (

@@ -7,6 +7,7 @@ from typing import Any
 from meshconsole.inventory.models import Application, Group, Instance, Unit
 from meshconsole.inventory.states import InstanceState
 from proxy.contract.identity import Node
+from proxy.contract.reports import Ejection
 from proxy.contract.snapshot import KINDS
 
 
@@ -58,3 +59,19 @@ def a_node(id: str = "order-1", **fields: Any) -> Node:
         "caps": tuple(sorted(KINDS)),
     }
     return Node(id=id, **(given | fields))
+
+
+def an_ejection(instance: str = "order-1", **fields: Any) -> Ejection:
+    """A caller leaves an instance of `order` out."""
+    given: dict[str, Any] = {
+        "id": f"ejection-{instance}",
+        "service": "order",
+        "instance": instance,
+        "address": "",
+        "unit": "unit1",
+        "rule": "consecutive",
+        "since": 1767323045.0,
+        "until": 1767323075.0,
+        "mode": "eject",
+    }
+    return Ejection(**(given | fields))

@@ -83,10 +83,11 @@ class Intake:
         self._counts["reports"] += 1
         if report.seq in waiting:
             return True
-        waiting[report.seq] = 2 if report.events else 1
+        has_word = bool(report.events) or report.ejections is not None
+        waiting[report.seq] = 2 if has_word else 1
         self._windows.add(stream.identity, stream.node.group, stream.node.boot_id, report)
         self._unflushed.append((stream, report.seq))
-        if report.events:
+        if has_word:
             self._events.append((stream, report))
             self._has_events.set()
         return True
@@ -175,4 +176,6 @@ def _message(stream: Stream, report: Report) -> Message:
         boot_id=stream.node.boot_id,
         seq=report.seq,
         events=report.events,
+        ejections=report.ejections,
+        said_at=report.window_end,
     )

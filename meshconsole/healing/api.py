@@ -30,21 +30,22 @@ class TestimonyOutput(serializers.ModelSerializer[Testimony]):
     class Meta:
         model = Testimony
         fields = [
-            "reporter_instance", "reporter_app", "reporter_unit", "is_failing", "said_at",
-            "report_count", "errors",
+            "reporter_instance", "reporter_app", "reporter_unit", "origin", "rule", "is_failing",
+            "said_at", "report_count", "attempts", "errors", "rate", "lcb",
         ]  # fmt: skip
 
 
 class AnomalyRowOutput(serializers.ModelSerializer[Anomaly]):
-    """One fault of one instance."""
+    """One fault of one instance, of a service, or of a reporter."""
 
     allowed_actions = serializers.SerializerMethodField()
 
     class Meta:
         model = Anomaly
         fields = [
-            "id", *_SUBJECT, "rule", "state", "first_at", "last_at", "due_at", "closed_at",
-            "reporter_count", "report_count", "errors_total", "updated_at", "allowed_actions",
+            "id", "scope", *_SUBJECT, "family", "rule", "state", "first_at", "last_at",
+            "due_at", "closed_at", "reporter_count", "report_count", "errors_total", "updated_at",
+            "allowed_actions",
         ]  # fmt: skip
 
     def get_allowed_actions(self, row: Anomaly) -> list[dict[str, Any]]:
@@ -68,7 +69,8 @@ class ReportOutput(serializers.ModelSerializer[AnomalyReport]):
         model = AnomalyReport
         fields = [
             "id", "event_id", "anomaly", "reporter_instance", "reporter_app", "reporter_unit",
-            *_SUBJECT, "phase", "rule", "n", "errors", "interfaces", "samples", "digest",
+            "origin", "scope", *_SUBJECT, "phase", "rule", "n", "errors", "rate", "lcb", "peers",
+            "ejection", "interfaces", "samples", "digest",
             "window_start", "window_end", "boot_id", "seq", "ordinal", "received_at",
         ]  # fmt: skip
 

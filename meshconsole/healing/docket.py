@@ -6,19 +6,22 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from meshconsole.healing.evidence import Claim, KnownInstance
-from meshconsole.healing.models import Anomaly, Testimony
+from meshconsole.healing.models import Anomaly, Family, Scope, Testimony
 from meshconsole.healing.states import AnomalyState
 from proxy.contract.identity import InstanceIdentity
 
 PUBLISH_EVERY = timedelta(seconds=1)
 """How often at most browsers hear of one anomaly."""
+ALERT_SILENCE = timedelta(hours=6)
+"""Longer than the four hours after which Alertmanager repeats what still holds by default."""
 _COUNTED = (
-    "last_at", "due_at", "reporter_count", "report_count", "errors_total", "updated_at",
+    "rule", "last_at", "due_at", "reporter_count", "report_count", "errors_total", "updated_at",
     "published_at",
 )  # fmt: skip
-_SAID = ("is_failing", "said_at", "report_count", "errors")
-Fault = tuple[str, str]
-"""Subject instance and rule."""
+_SAID = ("rule", "is_failing", "said_at", "report_count", "attempts", "errors", "rate", "lcb")
+_ROWS_TOGETHER = 200
+Fault = tuple[str, str, str, str]
+"""Scope, application, instance (none for a service) and family of rules."""
 Mark = tuple[int, str]
 """Identity of an anomaly's object, and a reporter: one that was opened has no key yet."""
 
@@ -34,7 +37,7 @@ class Docket:
         self._silence = silence
         self._now = now
         self._reporters = {claim.reporter.instance for claim in claims}
-        self._open = _open_anomalies({(claim.subject_instance, claim.rule) for claim in claims})
+        self._open = _open_anomalies({fault_of(claim) for claim in claims})
         self._closed: dict[Fault, Anomaly | None] = {}
         self._testimonies = self._testimonies_of(self._open.values())
         self._changed: dict[int, Anomaly] = {}
@@ -46,7 +49,7 @@ class Docket:
 
     def hear(self, claim: Claim, subject: KnownInstance) -> Anomaly | None:
         """Count a claim; returns the anomaly that it is evidence of."""
-        fault = (claim.subject_instance, claim.rule)
+        fault = fault_of(claim)
         anomaly = self._open.get(fault)
         if anomaly is None:
             anomaly = self._past(fault, claim)
@@ -61,13 +64,19 @@ class Docket:
     def recovered(self) -> Iterator[Anomaly]:
         """Open anomalies of which nobody says any more that they fail."""
         still = {mark for (mark, _), testimony in self._said.items() if testimony.is_failing}
-        for mark, anomaly in self._changed.items():
-            if (
-                anomaly.state == AnomalyState.OPEN
-                and mark not in still
-                and not Testimony.objects.filter(anomaly=anomaly, is_failing=True).exists()
-            ):
-                yield anomaly
+        maybe = [
+            anomaly
+            for mark, anomaly in self._changed.items()
+            if anomaly.state == AnomalyState.OPEN and mark not in still
+        ]
+        if not maybe:
+            return
+        failing = set(
+            Testimony.objects.filter(anomaly__in=maybe, is_failing=True).values_list(
+                "anomaly_id", flat=True
+            )
+        )
+        yield from (anomaly for anomaly in maybe if anomaly.pk not in failing)
 
     def save(self) -> None:
         """Write what was counted, and note what is to be told."""
@@ -79,11 +88,13 @@ class Docket:
             anomaly.save(update_fields=None if is_new else _COUNTED)
         for (mark, _), testimony in self._said.items():
             testimony.anomaly = self._changed[mark]
-        new = [testimony for testimony in self._said.values() if testimony._state.adding]
-        for testimony in self._said.values():
-            if not testimony._state.adding:
-                testimony.save(update_fields=_SAID)
-        Testimony.objects.bulk_create(new)
+        Testimony.objects.bulk_create(
+            [_as_new(testimony) for testimony in self._said.values()],
+            batch_size=_ROWS_TOGETHER,
+            update_conflicts=True,
+            unique_fields=["anomaly", "reporter_instance"],
+            update_fields=_SAID,
+        )
 
     def _testimonies_of(self, anomalies: Iterable[Anomaly]) -> dict[Mark, Testimony]:
         marks = {anomaly.pk: id(anomaly) for anomaly in anomalies}
@@ -110,16 +121,19 @@ class Docket:
         return None
 
     def _opened(self, claim: Claim, subject: KnownInstance) -> Anomaly:
+        is_service = claim.scope == Scope.SERVICE
         anomaly = Anomaly(
-            subject_instance=subject.instance,
+            scope=claim.scope,
+            family=claim.family,
+            subject_instance="" if is_service else subject.instance,
             subject_app=subject.app,
-            subject_unit=subject.unit,
-            subject_group=subject.group,
-            subject_address=subject.address,
+            subject_unit="" if is_service else subject.unit,
+            subject_group="" if is_service else subject.group,
+            subject_address="" if is_service else subject.address,
             rule=claim.rule,
             first_at=claim.window_start,
             last_at=claim.window_end,
-            due_at=self._now + self._silence,
+            due_at=self._due(claim),
             updated_at=self._now,
             published_at=self._now,
         )
@@ -134,37 +148,67 @@ class Docket:
                 reporter_instance=claim.reporter.instance,
                 reporter_app=claim.reporter.app,
                 reporter_unit=claim.reporter.unit,
+                origin=claim.origin,
                 said_at=claim.window_end,
             )
             anomaly.reporter_count += 1
-        is_failing = claim.phase == "failing"
         if claim.window_end >= testimony.said_at:
             testimony.said_at = claim.window_end
-            testimony.is_failing = is_failing
+            testimony.is_failing = claim.is_failing
+            testimony.rule = claim.rule
+            if claim.is_failing:
+                testimony.rate, testimony.lcb = claim.rate, claim.lcb
         testimony.report_count += 1
-        if is_failing:
+        testimony.attempts += claim.n
+        if claim.is_failing:
             for kind, count in claim.errors.items():
                 testimony.errors[kind] = testimony.errors.get(kind, 0) + count
                 anomaly.errors_total += count
-            anomaly.last_at = max(anomaly.last_at, claim.window_end)
+            if claim.window_end >= anomaly.last_at:
+                anomaly.last_at, anomaly.rule = claim.window_end, claim.rule
             if anomaly.state == AnomalyState.OPEN:
-                anomaly.due_at = self._now + self._silence
+                anomaly.due_at = self._due(claim)
         anomaly.report_count += 1
         anomaly.updated_at = self._now
         self._changed[id(anomaly)] = anomaly
         self._said[mark] = testimony
 
+    def _due(self, claim: Claim) -> datetime:
+        return self._now + (ALERT_SILENCE if claim.family == Family.ALERT else self._silence)
+
+
+def fault_of(claim: Claim) -> Fault:
+    """Which fault a claim speaks of: many rules notice the same one."""
+    if claim.scope == Scope.SERVICE:
+        return (claim.scope, claim.subject_app, "", claim.family)
+    if claim.scope == Scope.REPORTER:
+        return (claim.scope, claim.reporter.app, claim.reporter.instance, claim.family)
+    return (claim.scope, claim.subject_app, claim.subject_instance, claim.family)
+
+
+def _as_new(testimony: Testimony) -> Testimony:
+    """As a row to insert: the database finds the one that it is instead."""
+    testimony.pk = None
+    testimony._state.adding = True
+    return testimony
+
 
 def _open_anomalies(faults: set[Fault]) -> dict[Fault, Anomaly]:
     rows = Anomaly.objects.select_for_update().filter(
         state=AnomalyState.OPEN,
-        subject_instance__in={instance for instance, _ in faults},
-        rule__in={rule for _, rule in faults},
+        subject_app__in={app for _, app, _, _ in faults},
+        subject_instance__in={instance for _, _, instance, _ in faults},
     )
-    return {(row.subject_instance, row.rule): row for row in rows}
+    return {_fault(row): row for row in rows.order_by("pk")}
 
 
 def _last_closed(fault: Fault) -> Anomaly | None:
-    instance, rule = fault
-    rows = Anomaly.objects.filter(subject_instance=instance, rule=rule)
+    scope, app, instance, family = fault
+    rows = Anomaly.objects.filter(
+        scope=scope, subject_app=app, subject_instance=instance, family=family
+    )
     return rows.exclude(state=AnomalyState.OPEN).order_by("-id").first()
+
+
+def _fault(row: Anomaly) -> Fault:
+    return (row.scope, row.subject_app, row.subject_instance, row.family)

@@ -10,17 +10,28 @@ from typing import Any
 
 import msgspec
 
+from meshconsole.healing.models import Family, Origin, Scope
 from proxy.contract.identity import InstanceIdentity, InvalidIdentity, check_name
-from proxy.contract.reports import AnomalyReport, AnomalySample
+from proxy.contract.reports import AnomalyReport, AnomalySample, Ejection, Peers
 
 ERROR_CLASSES = ("connect", "timeout", "5xx", "protocol")
-RULES = frozenset(ERROR_CLASSES)
-"""What may be noticed. A name of the reporter's own choice would be an anomaly of its own, so one
-sidecar could open any number of them about one instance."""
+FAMILIES: dict[str, Family] = {
+    **dict.fromkeys((*ERROR_CLASSES, "error_rate", "consecutive"), Family.ERRORS),
+    "service": Family.ERRORS,
+    "reporter": Family.ERRORS,
+    "latency": Family.LATENCY,
+    "alert": Family.ALERT,
+}
+"""What may be noticed, and which rules notice the same fault. A name of the reporter's own choice
+would be an anomaly of its own, so one sidecar could open any number of them about one instance."""
+ALERT = "alert"
+"""The rule of those who watch from outside; a sidecar has no such rule."""
 INTERFACES_KEPT = 10
 SAMPLES_KEPT = 5
 FUTURE_SECONDS = 300
 _COUNT_LIMIT = 10**9
+_LATEST = 32503680000.0
+"""The year 3000, epoch seconds; a clock that says more cannot be true."""
 _EVENT_ID = re.compile(r"^[\x21-\x7e]{1,128}$")
 _DIGEST = re.compile(r"^[0-9a-f]{64}$")
 
@@ -32,6 +43,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     boot_id: str
     seq: int
     events: Sequence[AnomalyReport]
+    ejections: Sequence[Ejection] | None = None
+    """All that are active at the reporter; None when it does not say."""
+    said_at: float = 1.0
+    """Of what time that is, epoch seconds by its clock."""
+    origin: str = Origin.SIDECAR
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,17 +58,29 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     ordinal: int
     event_id: str
+    origin: str
     phase: str
+    scope: str
+    family: str
     rule: str
     subject_instance: str
     subject_app: str
     n: int
     errors: dict[str, int]
+    rate: float
+    lcb: float
+    peers: dict[str, float] | None
+    ejection: Ejection | None
     interfaces: list[str]
     samples: list[dict[str, Any]]
     digest: str
     window_start: datetime
     window_end: datetime
+
+    @property
+    def is_failing(self) -> bool:
+        """Does it say so, or that it is over?"""
+        return self.phase == "failing"
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,8 +107,9 @@ def claim_of(message: Message, ordinal: int, *, now: datetime) -> Claim | Refusa
         return Refusal(reason="id", detail="The report's id is not 1 to 128 printable letters.")
     if report.phase not in ("failing", "recovered"):
         return Refusal(reason="phase", detail="A phase is failing or recovered.")
-    if report.rule not in RULES:
-        return Refusal(reason="rule", detail=f"{text(report.rule, 80)!r} is not a rule.")
+    refusal = _rule_doubt(message, report)
+    if refusal is not None:
+        return refusal
     for what, name in (
         ("subject", report.subject.instance),
         ("subject", report.subject.app),
@@ -98,12 +127,19 @@ def claim_of(message: Message, ordinal: int, *, now: datetime) -> Claim | Refusa
         seq=message.seq,
         ordinal=ordinal,
         event_id=report.id,
+        origin=message.origin,
         phase=report.phase,
+        scope=report.scope,
+        family=FAMILIES[report.rule],
         rule=report.rule,
         subject_instance=report.subject.instance,
         subject_app=report.subject.app,
         n=report.n,
         errors={kind: count for kind, count in errors.items() if count},
+        rate=_share(report.rate),
+        lcb=_share(report.lcb),
+        peers=_peers(report.peers),
+        ejection=report.ejection if report.ejection and is_decent(report.ejection) else None,
         interfaces=[text(name, 200) for name in report.interfaces[:INTERFACES_KEPT]],
         samples=[_sample(sample) for sample in report.samples[:SAMPLES_KEPT]],
         digest=report.digest if _DIGEST.match(report.digest) else "",
@@ -112,13 +148,41 @@ def claim_of(message: Message, ordinal: int, *, now: datetime) -> Claim | Refusa
     )
 
 
+def _rule_doubt(message: Message, report: AnomalyReport) -> Refusal | None:
+    """A rule that we know, of a reporter that may say it, in the scope that is its own."""
+    is_outside = message.origin != Origin.SIDECAR
+    if report.rule not in FAMILIES or (report.rule == ALERT and not is_outside):
+        return Refusal(reason="rule", detail=f"{text(report.rule, 80)!r} is not a rule.")
+    if report.scope not in Scope.values:
+        return Refusal(reason="scope", detail="A scope is instance, service or reporter.")
+    if is_outside and report.scope != "instance":
+        return Refusal(reason="scope", detail="From outside only instances are spoken of.")
+    if report.rule in ("service", "reporter") and report.scope != report.rule:
+        return Refusal(reason="scope", detail=f"The rule {report.rule} has the scope of its name.")
+    return None
+
+
+def is_decent(ejection: Ejection) -> bool:
+    """Are its names names, and its numbers numbers?"""
+    return (
+        all(_is_name(name) for name in (ejection.service, ejection.instance))
+        and _EVENT_ID.match(ejection.id) is not None
+        and len(ejection.id) <= 64
+        and ejection.rule in FAMILIES
+        and _is_count(ejection.times)
+        and 0 < ejection.since <= _LATEST
+        and 0 < ejection.until <= _LATEST
+    )
+
+
 def doubt(claim: Claim, known: dict[str, KnownInstance]) -> Refusal | None:
     """Why inventory speaks against a claim; None when it does not.
 
-    A sidecar speaks of instances that exist, of the application that it names, never of itself.
+    A sidecar speaks of instances that exist, of the application that it names, never of itself;
+    of whom it may speak at all is asked elsewhere. Who reports from outside is no instance.
     """
     reporter = claim.reporter.instance
-    if reporter not in known:
+    if claim.origin == Origin.SIDECAR and reporter not in known:
         return Refusal(reason="reporter_unknown", detail=f"Inventory has no instance {reporter!r}.")
     subject = known.get(claim.subject_instance)
     if subject is None:
@@ -139,6 +203,21 @@ def doubt(claim: Claim, known: dict[str, KnownInstance]) -> Refusal | None:
 def text(given: str, limit: int) -> str:
     """Printable text of at most `limit` characters; what is not printable becomes `?`."""
     return "".join(c if c.isprintable() else "?" for c in given[:limit])
+
+
+def _share(given: float) -> float:
+    """0 to 1; what is no number says nothing."""
+    return min(1.0, max(0.0, given)) if math.isfinite(given) else 0.0
+
+
+def _peers(peers: Peers | None) -> dict[str, float] | None:
+    if peers is None or not _is_count(peers.count):
+        return None
+    return {
+        "count": peers.count,
+        "median": _share(peers.median),
+        "pooled": _share(peers.pooled),
+    }
 
 
 def _sample(sample: AnomalySample) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from meshconsole.healing.case_models import CaseEntry, HealingCase, HealingFence, Remediation
+from meshconsole.healing.ejection_models import ActiveEjection
 from meshconsole.healing.guard_models import (
     HealingPolicy,
     KillSwitch,
@@ -17,6 +18,7 @@ from meshconsole.healing.guard_models import (
 from meshconsole.healing.states import AnomalyState
 
 __all__ = [
+    "ActiveEjection",
     "Anomaly",
     "AnomalyReport",
     "CaseEntry",
@@ -32,19 +34,47 @@ __all__ = [
 ]
 
 
+class Scope(models.TextChoices):
+    """Who is to blame. Only what speaks of an instance is evidence against one."""
+
+    INSTANCE = "instance"
+    SERVICE = "service"
+    REPORTER = "reporter"
+
+
+class Family(models.TextChoices):
+    """Rules that notice the same fault: it fails, it is slow, somebody else raised an alert."""
+
+    ERRORS = "errors"
+    LATENCY = "latency"
+    ALERT = "alert"
+
+
+class Origin(models.TextChoices):
+    """How a report came. Only a sidecar proves who it is; the others may propose."""
+
+    SIDECAR = "sidecar"
+    API = "api"
+    ALERTMANAGER = "alertmanager"
+
+
 class Anomaly(models.Model):
-    """One fault of one instance, however many sidecars report it; one open per instance and rule.
+    """One fault, however many report it; one open per scope, subject and family of rules.
 
     It begins with the first failing report, and ends when every reporter has said `recovered`, or
-    by itself when nobody renews it until `due_at`.
+    by itself when nobody renews it until `due_at`. A fault of a service names no instance; one of
+    a reporter names the reporter itself.
     """
 
-    subject_instance = models.CharField(max_length=63)
+    scope = models.CharField(max_length=16, choices=Scope.choices, default=Scope.INSTANCE)
+    family = models.CharField(max_length=16, choices=Family.choices, default=Family.ERRORS)
+    subject_instance = models.CharField(max_length=63, blank=True)
     subject_app = models.CharField(max_length=63)
-    subject_unit = models.CharField(max_length=63)
+    subject_unit = models.CharField(max_length=63, blank=True)
     subject_group = models.CharField(max_length=63, blank=True)
     subject_address = models.CharField(max_length=300, blank=True)
     rule = models.CharField(max_length=63)
+    """The one that spoke last."""
     state = models.CharField(max_length=16, choices=AnomalyState.choices, default=AnomalyState.OPEN)
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
@@ -64,7 +94,7 @@ class Anomaly(models.Model):
         verbose_name_plural = "anomalies"
         constraints = [
             models.UniqueConstraint(
-                fields=["subject_instance", "rule"],
+                fields=["scope", "subject_app", "subject_instance", "family"],
                 condition=Q(state=AnomalyState.OPEN),
                 name="healing_one_open_anomaly",
             ),
@@ -79,14 +109,18 @@ class Anomaly(models.Model):
         ]
         indexes = [
             models.Index(fields=["-last_at", "-id"], name="healing_anomaly_newest"),
-            models.Index(fields=["subject_instance", "rule", "-id"], name="healing_anomaly_of"),
+            models.Index(fields=["subject_instance", "family", "-id"], name="healing_anomaly_of"),
             models.Index(
                 fields=["due_at"], name="healing_anomaly_due", condition=Q(due_at__isnull=False)
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.subject_instance}/{self.rule}"
+        if self.scope == Scope.SERVICE:
+            return f"service:{self.subject_app}/{self.family}"
+        if self.scope == Scope.REPORTER:
+            return f"reporter:{self.subject_instance}/{self.family}"
+        return f"{self.subject_instance}/{self.family}"
 
 
 class Testimony(models.Model):
@@ -96,12 +130,18 @@ class Testimony(models.Model):
     reporter_instance = models.CharField(max_length=63)
     reporter_app = models.CharField(max_length=63)
     reporter_unit = models.CharField(max_length=63)
+    origin = models.CharField(max_length=16, choices=Origin.choices, default=Origin.SIDECAR)
+    rule = models.CharField(max_length=63, default="connect")
     is_failing = models.BooleanField(default=True)
     said_at = models.DateTimeField()
     """End of the window it spoke of last."""
     report_count = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveBigIntegerField(default=0)
     errors = models.JSONField(default=dict)
     """Failures by class, over all of its reports."""
+    rate = models.FloatField(default=0.0)
+    lcb = models.FloatField(default=0.0)
+    """Share of errors, and what it is at least (Wilson), 0 to 1, in its last failing window."""
 
     class Meta:
         constraints = [
@@ -128,15 +168,24 @@ class AnomalyReport(models.Model):
     reporter_instance = models.CharField(max_length=63)
     reporter_app = models.CharField(max_length=63)
     reporter_unit = models.CharField(max_length=63)
-    subject_instance = models.CharField(max_length=63)
+    origin = models.CharField(max_length=16, choices=Origin.choices, default=Origin.SIDECAR)
+    scope = models.CharField(max_length=16, choices=Scope.choices, default=Scope.INSTANCE)
+    """With another than `instance` the subject is only the one whose numbers are told."""
+    subject_instance = models.CharField(max_length=63, blank=True)
     subject_app = models.CharField(max_length=63)
-    subject_unit = models.CharField(max_length=63)
+    subject_unit = models.CharField(max_length=63, blank=True)
     subject_group = models.CharField(max_length=63, blank=True)
     subject_address = models.CharField(max_length=300, blank=True)
     phase = models.CharField(max_length=16)
     rule = models.CharField(max_length=63)
     n = models.PositiveBigIntegerField()
     errors = models.JSONField(default=dict)
+    rate = models.FloatField(default=0.0)
+    lcb = models.FloatField(default=0.0)
+    peers = models.JSONField(null=True)
+    """How its peers did: count, median, pooled."""
+    ejection = models.JSONField(null=True)
+    """What the reporter decided on it: id, mode, state, times, until (epoch s)."""
     interfaces = models.JSONField(default=list)
     samples = models.JSONField(default=list)
     digest = models.CharField(max_length=64, blank=True)

@@ -15,6 +15,7 @@ FACETS: dict[str, str] = {
     "state": "state",
     "application": "subject_app",
     "unit": "subject_unit",
+    "scope": "scope",
     "rule": "rule",
 }
 """What the feed can be narrowed by, and the column it stands for."""
@@ -24,6 +25,8 @@ REPORT_FILTERS: dict[str, str] = {
     "unit": "subject_unit",
     "instance": "subject_instance",
     "reporter": "reporter_instance",
+    "origin": "origin",
+    "scope": "scope",
     "rule": "rule",
     "phase": "phase",
 }
@@ -115,4 +118,6 @@ def _facet(rows: QuerySet[Anomaly], picked: Mapping[str, str], name: str) -> Fac
         .annotate(n=Count("pk"))
         .order_by("-n", column)[:FACET_VALUES]
     )
-    return Facet(name=name, values=[FacetValue(value=value, count=n) for value, n in counted])
+    return Facet(
+        name=name, values=[FacetValue(value=value, count=n) for value, n in counted if value]
+    )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -12,6 +11,7 @@ from django.db.models import F
 from meshconsole.audit.services import audit_record
 from meshconsole.healing.cases import cases_open, subject_of
 from meshconsole.healing.docket import PUBLISH_EVERY, Docket
+from meshconsole.healing.ejections import ejections_converge, words_of
 from meshconsole.healing.evidence import (
     Claim,
     KnownInstance,
@@ -20,7 +20,9 @@ from meshconsole.healing.evidence import (
     claim_of,
     doubt,
 )
-from meshconsole.healing.models import Anomaly, AnomalyReport, Quarantine
+from meshconsole.healing.filing import report_row
+from meshconsole.healing.models import Anomaly, AnomalyReport, Family, Quarantine, Scope
+from meshconsole.healing.quarantine import Refused, quarantine
 from meshconsole.healing.states import TRANSITIONS, AnomalyEvent, AnomalyState
 from meshconsole.inventory.models import Instance
 from meshconsole.live.publish import publish_on_commit
@@ -28,13 +30,10 @@ from meshconsole.transitions import fire
 from proxy.contract.identity import InstanceIdentity
 from proxy.contract.reports import AnomalyReport as Report
 
-logger = logging.getLogger(__name__)
-
 SILENCE_SECONDS = 60
 EVIDENCE_DAYS = 7
 ANOMALY_DAYS = 30
 BATCH = 500
-_Refused = tuple[InstanceIdentity, Refusal]
 
 
 def reports_ingest(
@@ -56,7 +55,7 @@ def reports_ingest(
 
 def messages_ingest(messages: Sequence[Message], *, now: datetime) -> int:
     """The same for what many sidecars sent, all of it or nothing; far cheaper than one by one."""
-    if not any(message.events for message in messages):
+    if not any(message.events or message.ejections is not None for message in messages):
         return 0
     try:
         return _ingest(messages, now)
@@ -81,12 +80,13 @@ def _ingest(messages: Sequence[Message], now: datetime) -> int:
             refused.append((claim.reporter, refusal))
     if believed:
         _record(believed, known, now)
+    refused += ejections_converge(words_of(messages, believed), now=now)
     if refused:
-        _quarantine(refused, now)
+        quarantine(refused, now)
     return len(believed)
 
 
-def _read(messages: Sequence[Message], now: datetime) -> tuple[list[Claim], list[_Refused]]:
+def _read(messages: Sequence[Message], now: datetime) -> tuple[list[Claim], list[Refused]]:
     claims: dict[str, Claim] = {}
     refused = []
     for message in messages:
@@ -117,14 +117,15 @@ def _known_instances(ids: set[str]) -> dict[str, KnownInstance]:
 
 def _record(claims: list[Claim], known: dict[str, KnownInstance], now: datetime) -> None:
     docket = Docket(claims, silence=timedelta(seconds=SILENCE_SECONDS), now=now)
-    heard = [(claim, docket.hear(claim, known[claim.subject_instance])) for claim in claims]
+    heard = [(claim, docket.hear(claim, _blamed(claim, known))) for claim in claims]
     docket.save()
     AnomalyReport.objects.bulk_create(
-        _row(claim, known[claim.subject_instance], anomaly, now) for claim, anomaly in heard
+        report_row(claim, known[claim.subject_instance], anomaly, now) for claim, anomaly in heard
     )
     for anomaly, reporter in docket.opened:
         _write_down(anomaly, reporter)
-    cases_open((subject_of(anomaly) for anomaly, _ in docket.opened), now=now)
+    faults = [anomaly for anomaly, _ in docket.opened if may_open_case(anomaly)]
+    cases_open((subject_of(anomaly) for anomaly in faults), now=now)
     for anomaly, kind in docket.told:
         _publish(anomaly, kind)
     for anomaly in docket.recovered():
@@ -141,34 +142,16 @@ def _record(claims: list[Claim], known: dict[str, KnownInstance], now: datetime)
         )
 
 
-def _row(
-    claim: Claim, subject: KnownInstance, anomaly: Anomaly | None, now: datetime
-) -> AnomalyReport:
-    return AnomalyReport(
-        event_id=claim.event_id,
-        boot_id=claim.boot_id,
-        seq=claim.seq,
-        ordinal=claim.ordinal,
-        anomaly=anomaly,
-        reporter_instance=claim.reporter.instance,
-        reporter_app=claim.reporter.app,
-        reporter_unit=claim.reporter.unit,
-        subject_instance=subject.instance,
-        subject_app=subject.app,
-        subject_unit=subject.unit,
-        subject_group=subject.group,
-        subject_address=subject.address,
-        phase=claim.phase,
-        rule=claim.rule,
-        n=claim.n,
-        errors=claim.errors,
-        interfaces=claim.interfaces,
-        samples=claim.samples,
-        digest=claim.digest,
-        window_start=claim.window_start,
-        window_end=claim.window_end,
-        received_at=now,
-    )
+def may_open_case(anomaly: Anomaly) -> bool:
+    """Is it about one instance, and that it fails? Being slow is only told."""
+    return anomaly.scope == Scope.INSTANCE and anomaly.family != Family.LATENCY
+
+
+def _blamed(claim: Claim, known: dict[str, KnownInstance]) -> KnownInstance:
+    """Whose fault it is: a reporter that doubts itself names the endpoint it saw fail."""
+    if claim.scope == Scope.REPORTER:
+        return known[claim.reporter.instance]
+    return known[claim.subject_instance]
 
 
 def _write_down(anomaly: Anomaly, reporter: InstanceIdentity) -> None:
@@ -192,36 +175,12 @@ def _publish(anomaly: Anomaly, kind: str) -> None:
             "instance": anomaly.subject_instance,
             "application": anomaly.subject_app,
             "unit": anomaly.subject_unit,
+            "scope": anomaly.scope,
             "rule": anomaly.rule,
             "reporter_count": anomaly.reporter_count,
             "report_count": anomaly.report_count,
         },
     )
-
-
-def _quarantine(refused: Iterable[_Refused], now: datetime) -> None:
-    by_reason: dict[tuple[InstanceIdentity, str], list[Refusal]] = {}
-    for reporter, refusal in refused:
-        by_reason.setdefault((reporter, refusal.reason), []).append(refusal)
-    for (reporter, reason), refusals in by_reason.items():
-        detail = refusals[-1].detail[:300]
-        rows = Quarantine.objects.filter(reporter_instance=reporter.instance, reason=reason)
-        if not rows.update(
-            report_count=F("report_count") + len(refusals), last_at=now, detail=detail
-        ):
-            Quarantine.objects.create(
-                reporter_instance=reporter.instance,
-                reporter_app=reporter.app,
-                reason=reason,
-                detail=detail,
-                report_count=len(refusals),
-                first_at=now,
-                last_at=now,
-            )
-        logger.warning(
-            "report not believed",
-            extra={"node_id": reporter.instance, "reason": reason, "count": len(refusals)},
-        )
 
 
 def anomalies_lapse(*, now: datetime, limit: int = 100) -> int:

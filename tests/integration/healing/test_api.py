@@ -81,6 +81,7 @@ def test_they_are_narrowed_by_facets_whose_counts_follow(api_of: Api) -> None:
         "state": {"open": 2},
         "application": {"order": 2, "stock": 1},
         "unit": {"unit1": 1, "unit2": 1},
+        "scope": {"instance": 2},
         "rule": {"connect": 2},
     }
 

@@ -10,7 +10,7 @@ import pytest
 from meshconsole.audit.models import AuditEntry
 from meshconsole.healing import models
 from meshconsole.healing.evidence import Message
-from meshconsole.healing.models import Anomaly, AnomalyReport, Quarantine
+from meshconsole.healing.models import Anomaly, AnomalyReport, HealingCase, Quarantine
 from meshconsole.healing.services import (
     anomalies_lapse,
     anomalies_publish,
@@ -18,10 +18,11 @@ from meshconsole.healing.services import (
     messages_ingest,
     reports_ingest,
 )
+from meshconsole.healing.witnesses import reporter_words, service_words, witnesses
 from meshconsole.live.models import LiveEvent
 from proxy.contract.identity import InstanceIdentity
-from proxy.contract.reports import AnomalyReport as Report, AnomalySample, Subject
-from tests.factories import an_instance
+from proxy.contract.reports import AnomalyReport as Report, AnomalySample, Peers, Subject
+from tests.factories import an_ejection, an_instance
 
 pytestmark = pytest.mark.django_db
 
@@ -112,10 +113,52 @@ def test_many_reporters_of_one_fault_are_one_anomaly() -> None:
     assert models.Testimony.objects.get(reporter_instance="gateway-1").errors == {"connect": 10}
 
 
-def test_another_rule_or_instance_is_another_anomaly() -> None:
+def test_another_instance_or_family_of_rules_is_another_anomaly() -> None:
     stock = Subject(instance="stock-1", address="", app="stock", unit="unit1")
-    ingest(a_report("e1"), a_report("e2", rule="timeout"), a_report("e3", subject=stock))
+    ingest(a_report("e1"), a_report("e2", rule="latency"), a_report("e3", subject=stock))
     assert Anomaly.objects.count() == 3
+
+
+def test_rules_that_notice_the_same_fault_are_one_anomaly() -> None:
+    ingest(a_report("e1", rule="consecutive"), a_report("e2", rule="error_rate", at=1), after=1)
+    ingest(a_report("e3", rule="5xx", at=0.5), by="gateway-2", after=1)
+    anomaly = the_anomaly()
+    assert (anomaly.family, anomaly.rule, anomaly.report_count) == ("errors", "error_rate", 3)
+    ingest(a_report("e4", rule="error_rate", phase="recovered", at=9), after=9)
+    ingest(a_report("e5", rule="5xx", phase="recovered", at=9), by="gateway-2", after=9)
+    assert the_anomaly().state == "recovered"
+
+
+def test_a_fault_of_the_service_or_the_reporter_is_no_evidence_against_the_instance() -> None:
+    ingest(a_report("e1", rule="service", scope="service"))
+    ingest(a_report("e2", rule="reporter", scope="reporter"), by="gateway-2")
+    assert [str(each) for each in Anomaly.objects.order_by("id")] == [
+        "service:order/errors", "reporter:gateway-2/errors",
+    ]  # fmt: skip
+    assert not witnesses("order-1", now=NOW)
+    assert not HealingCase.objects.exists()
+    assert [each.reporter_instance for each in service_words("order")] == ["gateway-1"]
+    assert [each.reporter_instance for each in reporter_words("gateway-2")] == ["gateway-2"]
+    ingest(a_report("e3", rule="service", scope="service", phase="recovered", at=5), after=5)
+    assert not service_words("order")
+
+
+def test_the_figures_of_a_test_are_kept_with_the_report() -> None:
+    ingest(
+        a_report(
+            rule="error_rate",
+            rate=0.5,
+            lcb=0.31,
+            peers=Peers(count=3, median=0.01, pooled=float("nan")),
+            ejection=an_ejection(),
+        )
+    )
+    kept = AnomalyReport.objects.get()
+    assert (kept.rate, kept.lcb) == (0.5, 0.31)
+    assert kept.peers == {"count": 3, "median": 0.01, "pooled": 0.0}
+    assert (kept.ejection or {})["mode"] == "eject"
+    said = models.Testimony.objects.get()
+    assert (said.rule, said.rate, said.attempts) == ("error_rate", 0.5, 20)
 
 
 def test_it_recovers_when_the_last_who_saw_it_fail_says_so() -> None:
@@ -200,6 +243,9 @@ def test_browsers_hear_of_one_anomaly_once_a_second_and_of_its_last_figures() ->
         ({"subject": Subject(instance="\ud800", address="", app="order", unit="u")}, "subject"),
         ({"rule": "<script>alert(1)</script>"}, "rule"),
         ({"rule": "made-up-17"}, "rule"),
+        ({"rule": "alert"}, "rule"),
+        ({"rule": "service"}, "scope"),
+        ({"scope": "mesh"}, "scope"),
         ({"id": ""}, "id"),
         ({"id": "x" * 129}, "id"),
         ({"id": "a\x00b"}, "id"),
