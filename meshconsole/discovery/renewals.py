@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 from django.db import Error as DatabaseError
 
+from meshconsole.core.sealing import SealBroken
 from meshconsole.discovery.desk import Desk
 from meshconsole.discovery.tls import Doors
-from meshconsole.encryption.sealing import SealBroken
 from meshconsole.encryption.signing import SigningFailed
 
 logger = logging.getLogger(__name__)

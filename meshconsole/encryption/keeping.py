@@ -6,7 +6,6 @@ where it was; the row says where, so generations of different kinds can follow o
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from pathlib import Path
 
@@ -15,15 +14,14 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from meshconsole.core import revision
-from meshconsole.encryption import authority, sealing
+from meshconsole.core.sealing import kek_read, seal, unseal
+from meshconsole.encryption import authority
 from meshconsole.encryption.keyfile import keyfile_read
 from meshconsole.encryption.models import Authority
+from meshconsole.encryption.sealing import root_key_der, root_load
 from meshconsole.encryption.signing import KeySigner, Shown, Signer, SigningFailed
 from meshconsole.encryption.states import IN_FORCE, AuthorityState
 from meshconsole.encryption.vault import VaultPlace, VaultSigner
-from meshconsole.env import secret_kept
-
-_KEK_LEAST_CHARACTERS = 32
 
 
 class TrustBundle(msgspec.Struct, frozen=True):
@@ -87,9 +85,7 @@ def authority_make(
     if outside is None:
         root = authority.root_create(trust_domain=domain, generation=generation, now=now)
         outside = "", Shown(root.pem, "")
-        sealed = sealing.seal(
-            sealing.root_key_der(root), kek=_kek(), context=_context(domain, generation)
-        )
+        sealed = seal(root_key_der(root), kek=_kek(), context=_context(domain, generation))
     location, shown = outside
     certificate = authority.certificate_load(shown.root)
     return Authority.objects.create(
@@ -126,10 +122,10 @@ def signer_of(row: Authority, *, now: datetime) -> Signer:
 
 def root_of(row: Authority) -> authority.Root:
     """A local root able to sign; raises SealBroken when the key-encryption key is another one."""
-    opened = sealing.unseal(
+    opened = unseal(
         bytes(row.key_sealed), kek=_kek(), context=_context(row.trust_domain, row.generation)
     )
-    return sealing.root_load(row.certificate, opened)
+    return root_load(row.certificate, opened)
 
 
 def roots_pem() -> str:
@@ -165,10 +161,4 @@ def _context(domain: str, generation: int) -> str:
 
 
 def _kek() -> bytes:
-    text = secret_kept(Path(settings.MESH_KEK_FILE))
-    if len(text) < _KEK_LEAST_CHARACTERS:
-        raise sealing.SealBroken(
-            f"MESH_KEK_FILE holds {len(text)} characters; "
-            f"it needs at least {_KEK_LEAST_CHARACTERS} random ones."
-        )
-    return hashlib.sha256(b"meshconsole kek\0" + text.encode()).digest()
+    return kek_read(Path(settings.MESH_KEK_FILE))

@@ -14,10 +14,10 @@ from django.db import transaction
 from meshconsole.audit.services import audit_record
 from meshconsole.core import revision
 from meshconsole.core.errors import Conflict, Degraded, NotFound
+from meshconsole.core.sealing import SealBroken
 from meshconsole.encryption import authority
 from meshconsole.encryption.keeping import authority_ensure, authority_make, authority_outside
 from meshconsole.encryption.models import Authority
-from meshconsole.encryption.sealing import SealBroken
 from meshconsole.encryption.signing import SigningFailed
 from meshconsole.encryption.states import IN_FORCE, TRANSITIONS, AuthorityEvent, AuthorityState
 from meshconsole.live.publish import publish_on_commit
