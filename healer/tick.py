@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import DatabaseError
 
 from meshconsole.encryption import issuance
-from meshconsole.healing import callers, ejections, services as healing
+from meshconsole.healing import approvals, callers, ejections, services as healing
 from meshconsole.live import services as live
 from meshconsole.rollouts import services as rollouts
 
@@ -22,6 +22,7 @@ ADVANCE: tuple[Step, ...] = (
     ("anomalies told", lambda now: healing.anomalies_publish(now=now)),
     ("ejections expired", lambda now: ejections.ejections_expire(now=now)),
     ("callers read", lambda now: callers.callers_sample(now=now)),
+    ("approvals ended", lambda now: approvals.approvals_expire(now=now)),
     ("rollouts moved", rollouts.rollouts_advance),
 )
 PRUNE: tuple[Step, ...] = (

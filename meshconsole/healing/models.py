@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import F, Q
 
+from meshconsole.healing.approval_models import Approval, ApprovalLink, ApprovalVote
 from meshconsole.healing.case_models import CaseEntry, HealingCase, HealingFence, Remediation
 from meshconsole.healing.ejection_models import ActiveEjection
 from meshconsole.healing.guard_models import (
@@ -15,18 +16,24 @@ from meshconsole.healing.guard_models import (
     MaintenanceWindow,
     ProtectedHours,
 )
+from meshconsole.healing.notice_models import Notice, NoticeChannel
 from meshconsole.healing.states import AnomalyState
 
 __all__ = [
     "ActiveEjection",
     "Anomaly",
     "AnomalyReport",
+    "Approval",
+    "ApprovalLink",
+    "ApprovalVote",
     "CaseEntry",
     "HealingCase",
     "HealingFence",
     "HealingPolicy",
     "KillSwitch",
     "MaintenanceWindow",
+    "Notice",
+    "NoticeChannel",
     "ProtectedHours",
     "Quarantine",
     "Remediation",
