@@ -1,4 +1,4 @@
-"""Asking people about a plan, and taking their word: each decision by compare-and-set."""
+"""Asking people about a plan, and spending what they approved: once, in time, on that plan."""
 
 from __future__ import annotations
 
@@ -7,24 +7,19 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F
 
 from meshconsole.audit.services import audit_record
-from meshconsole.core.errors import Conflict, FieldFault, Forbidden, Invalid, NotFound
-from meshconsole.healing.approval_models import Approval, ApprovalVote
+from meshconsole.healing.approval_models import Approval
 from meshconsole.healing.approval_states import LIVE, TRANSITIONS, ApprovalEvent
 from meshconsole.healing.case_models import HealingCase
 from meshconsole.healing.voting import (
     Ballot,
-    Decision,
     Question,
     Refusal,
-    Seen,
     approvers_of,
     is_good,
-    outcome_with,
-    refusal_of,
 )
 from meshconsole.live.publish import publish_on_commit
 from meshconsole.transitions import fire
@@ -68,7 +63,7 @@ def approval_request(
         return found
     with transaction.atomic():
         if found is not None:
-            _end(found, ApprovalEvent.WITHDRAWN, HEALER, "The plan changed.", now)
+            approval_end(found, ApprovalEvent.WITHDRAWN, HEALER, "The plan changed.", now)
         approval = Approval.objects.create(
             case=case,
             instance=case.instance,
@@ -133,7 +128,7 @@ def approval_standing(case: HealingCase) -> Standing | None:
 def approval_withdraw(case: HealingCase, reason: str, *, now: datetime) -> bool:
     """Ask no longer; what was approved and not used is void. False when nothing was asked."""
     found = _live(case)
-    return found is not None and _end(found, ApprovalEvent.WITHDRAWN, HEALER, reason, now)
+    return found is not None and approval_end(found, ApprovalEvent.WITHDRAWN, HEALER, reason, now)
 
 
 def approval_use(case: HealingCase, plan_hash: str, *, now: datetime) -> Refusal | None:
@@ -142,11 +137,11 @@ def approval_use(case: HealingCase, plan_hash: str, *, now: datetime) -> Refusal
     Of two that begin at once one gets None, and nobody does a second time.
     """
     with transaction.atomic():
-        approval = _locked(case=case, state__in=LIVE)
+        approval = approval_locked(case=case, state__in=LIVE)
         if approval is None:
             return Refusal("not_approved", "Nobody is asked about this case just now.")
         refusal = is_good(question_of(approval), plan_hash, now.timestamp())
-        if refusal is None and not _end(approval, ApprovalEvent.USED, HEALER, "", now):
+        if refusal is None and not approval_end(approval, ApprovalEvent.USED, HEALER, "", now):
             refusal = Refusal("used", "The approval was used already.")
     return refusal
 
@@ -156,71 +151,10 @@ def approvals_expire(*, now: datetime) -> int:
     over = Approval.objects.filter(state__in=LIVE, expires_at__lte=now).order_by("pk")
     ended = 0
     for approval in over[:100]:
-        ended += _end(approval, ApprovalEvent.RAN_OUT, HEALER, "Nobody answered in time.", now)
+        ended += approval_end(
+            approval, ApprovalEvent.RAN_OUT, HEALER, "Nobody answered in time.", now
+        )
     return ended
-
-
-def approval_vote(
-    *,
-    pk: int,
-    user: str,
-    decision: Decision,
-    reason: str,
-    now: datetime,
-    seen: Seen | None = None,
-    confirm: str = "",
-    via: str = "page",
-) -> Approval:
-    """Take one person's word. The vote that is enough decides; a rejection always does.
-
-    Raises NotFound; Invalid without a reason or the typed confirmation of a removal; Conflict with
-    the approval as it is now when it is decided, over, changed, or answered by this person already.
-    """
-    _check_reason(reason)
-    with transaction.atomic():
-        approval = _locked(pk=pk)
-        if approval is None:
-            raise NotFound(f"There is no approval {pk}.")
-        question = question_of(approval)
-        refusal = refusal_of(question, user, seen or Seen(), now.timestamp())
-        if refusal is not None:
-            raise _refused(approval, refusal)
-        if decision == "approve":
-            confirm_check(approval, confirm)
-        _write_vote(approval, user, decision, reason, now, via)
-        outcome = outcome_with(question, Ballot(user=user, decision=decision))
-        if outcome == "pending":
-            _tell_vote(approval, user, reason)
-            return approval
-        event = ApprovalEvent.GRANTED if outcome == "approved" else ApprovalEvent.REFUSED
-        if not _end(approval, event, user, reason, now):
-            raise _refused(approval, Refusal("decided", "Somebody else was first."))
-    return approval
-
-
-def approval_override(
-    *, pk: int, user: str, reason: str, now: datetime, seen: Seen | None = None, confirm: str = ""
-) -> Approval:
-    """Approve alone in an emergency, past four eyes and two persons; always written down as that.
-
-    Raises as `approval_vote` does. Gates that are hard are not gone past: the healer looks at them
-    again.
-    """
-    _check_reason(reason)
-    with transaction.atomic():
-        approval = _locked(pk=pk)
-        if approval is None:
-            raise NotFound(f"There is no approval {pk}.")
-        question = msgspec.structs.replace(question_of(approval), requester="", ballots=())
-        refusal = refusal_of(question, user, seen or Seen(), now.timestamp())
-        if refusal is not None:
-            raise _refused(approval, refusal)
-        confirm_check(approval, confirm)
-        if not _end(
-            approval, ApprovalEvent.OVERRIDDEN, user, reason, now, overridden_by=user[:150]
-        ):
-            raise _refused(approval, Refusal("decided", "Somebody else was first."))
-    return approval
 
 
 def question_of(approval: Approval) -> Question:
@@ -240,21 +174,6 @@ def question_of(approval: Approval) -> Question:
     )
 
 
-def confirm_wanted(approval: Approval) -> str:
-    """What has to be typed to approve it: the instance's name when that is to be removed."""
-    return approval.instance if approval.action == "remove" else ""
-
-
-def confirm_check(approval: Approval, typed: str) -> None:
-    """Raise Invalid unless it was."""
-    wanted = confirm_wanted(approval)
-    if wanted and typed.strip() != wanted:
-        sentence = f"Type {wanted} to confirm: it will be removed."
-        raise Invalid(
-            sentence, code="confirm", errors=[FieldFault(pointer="/confirm", detail=sentence)]
-        )
-
-
 def shown(approval: Approval) -> dict[str, Any]:
     """An approval's state as problems tell it."""
     return {
@@ -272,12 +191,12 @@ def _live(case: HealingCase) -> Approval | None:
     return Approval.objects.filter(case=case, state__in=LIVE).first()
 
 
-def _locked(**where: Any) -> Approval | None:
+def approval_locked(**where: Any) -> Approval | None:
     """The row, for this transaction alone; SQLite has one writer anyway."""
     return Approval.objects.select_for_update().filter(**where).first()
 
 
-def _end(
+def approval_end(
     approval: Approval,
     event: ApprovalEvent,
     actor: str,
@@ -303,48 +222,3 @@ def _end(
             due = HealingCase.objects.filter(pk=approval.case_id, due_at__gt=now)
             due.update(due_at=now)
     return moved
-
-
-def _write_vote(
-    approval: Approval, user: str, decision: Decision, reason: str, now: datetime, via: str
-) -> None:
-    try:
-        with transaction.atomic():
-            ApprovalVote.objects.create(
-                approval=approval,
-                user=user,
-                decision=decision,
-                reason=reason[:REASON_LIMIT],
-                at=now,
-                via=via,
-            )
-    except IntegrityError:
-        raise _refused(approval, Refusal("voted", "You have decided already.")) from None
-    audit_record(
-        actor=user,
-        verb=f"approval_{decision}",
-        object=f"approval:{approval}",
-        after={"plan_hash": approval.plan_hash, "version": approval.version, "via": via},
-        reason=reason,
-    )
-
-
-def _tell_vote(approval: Approval, user: str, reason: str) -> None:
-    publish_on_commit(
-        topic="approvals",
-        kind="approval_vote",
-        ref=str(approval),
-        data={"state": approval.state, "instance": approval.instance},
-    )
-
-
-def _refused(approval: Approval, refusal: Refusal) -> Conflict | Forbidden:
-    if refusal.code == "four_eyes":
-        return Forbidden(refusal.detail, code=refusal.code, current_state=shown(approval))
-    return Conflict(refusal.detail, code=refusal.code, current_state=shown(approval))
-
-
-def _check_reason(reason: str) -> None:
-    if not reason.strip() or len(reason) > REASON_LIMIT:
-        sentence = f"Say why, in at most {REASON_LIMIT} characters."
-        raise Invalid(sentence, errors=[FieldFault(pointer="/reason", detail=sentence)])

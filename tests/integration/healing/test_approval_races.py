@@ -12,7 +12,8 @@ from django.db import connections
 from meshconsole.audit.models import AuditEntry
 from meshconsole.core.errors import MeshError
 from meshconsole.healing.approval_models import ApprovalVote
-from meshconsole.healing.approvals import approval_use, approval_vote
+from meshconsole.healing.approvals import approval_use
+from meshconsole.healing.votes import approval_vote
 from meshconsole.healing.voting import Decision
 from tests.harness.approvals import NOW, an_approval
 

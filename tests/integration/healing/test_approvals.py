@@ -12,15 +12,14 @@ from meshconsole.core.errors import Conflict, Forbidden, Invalid, NotFound
 from meshconsole.healing.approval_models import Approval
 from meshconsole.healing.approvals import (
     approval_of,
-    approval_override,
     approval_request,
     approval_standing,
     approval_use,
-    approval_vote,
     approval_withdraw,
     approvals_expire,
 )
 from meshconsole.healing.case_models import HealingCase
+from meshconsole.healing.votes import approval_override, approval_vote
 from meshconsole.healing.voting import Decision, Seen
 from meshconsole.live.models import LiveEvent
 from tests.harness.approvals import NOW, a_plan, an_approval
