@@ -70,8 +70,11 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """A sentence for a person, also of a `stay`: why nothing is happening right now."""
     due_seconds: float
     """When to look again at the latest, whatever the new state is."""
+    until: float | None = None
+    """When the wait of the present state ends by itself (epoch seconds), for a countdown."""
     plan: Plan | None = None
-    """With `approval_needed` and `auto_approved`: what to do."""
+    """With `approval_needed` and `auto_approved`: what to do. With a `stay` while gated: what
+    would be done if every gate let it pass."""
     gates: tuple[GateResult, ...] = ()
     """Where they were looked at: all of them, in a fixed order."""
     blamed: tuple[str, ...] = ()

@@ -121,6 +121,8 @@ class CaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     since: float
     """When it entered this state."""
+    opened_at: float | None = None
+    """When the case was opened; None: not before `since`."""
     subject: Subject
     rounds: int = 0
     """Confirming rounds that were begun, the present one included."""
@@ -154,6 +156,7 @@ class CaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Who says now that the whole service fails (scope `service`)."""
 
     actions_24h: int = 0
+    """That an actuator began on this instance, the present step not included."""
     last_action_age_seconds: float | None = None
     removal_asked_by: str = ""
     """A person wants it removed, whatever callers say."""
@@ -173,6 +176,8 @@ class OutFact(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
     app: str
     unit: str
+    is_serving: bool = True
+    """Does it still serve, as one does that waits for approval and is not ejected?"""
 
 
 class OpeningFact(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,8 +195,9 @@ class MeshFacts(msgspec.Struct, frozen=True, kw_only=True):
     out: tuple[OutFact, ...] = ()
     """Every case that counts, the decided one included where it does."""
     actions_last_hour: int = 0
+    """That an actuator began; cases in `out` are counted besides."""
     openings: tuple[OpeningFact, ...] = ()
-    """Cases opened in the last six minutes (the storm's window and the quiet after it)."""
+    """Cases opened within the storm's window and the quiet after it: six minutes."""
     changes: tuple[Change, ...] = ()
     """In the last ten minutes, anywhere."""
     protected: dict[str, str] = {}
