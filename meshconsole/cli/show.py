@@ -24,6 +24,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "rollouts": ("id", "kind", "application", "state", "passed_count", "wave_count", "note"),
     "sidecars": ("instance", "application", "unit", "state", "v"),
     "audit": ("sequence", "at", "actor", "verb", "object", "reason"),
+    "cases": ("id", "instance", "app", "unit", "state", "rung", "outcome", "note"),
     "anomaly-reports": ("at", "reporter", "subject", "rule", "phase"),
     "tokens": ("id", "name", "role", "prefix", "expires_at", "used_at", "revoked_at"),
 }

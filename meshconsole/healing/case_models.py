@@ -62,6 +62,16 @@ class HealingCase(models.Model):
     """Grows each time the evidence is confirmed; a plan speaks of one confirmation."""
     evidence_at = models.DateTimeField(null=True)
     """The newest evidence against the instance."""
+    callers = models.JSONField(null=True)
+    """Who called the instance when the case was opened, and how much: later nobody who leaves it
+    out sends it anything. None when it could not be read."""
+    probe = models.JSONField(null=True)
+    """The healer's own last look at the instance: at (epoch s), is_ok, detail."""
+    preview = models.JSONField(null=True)
+    """What exactly the actuator would run, and what its dry run found: actuator, summary, steps,
+    finding. None while nothing is planned."""
+    until_at = models.DateTimeField(null=True)
+    """When the wait of the present state ends by itself, for a countdown; None when it does not."""
     judged_at = models.DateTimeField(null=True)
     """When it was decided about last, whether or not it moved."""
     lease_owner = models.CharField(max_length=100, blank=True)

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
 from meshconsole.audit.services import audit_record
+from meshconsole.core.crashpoints import written
 from meshconsole.healing.case_models import CaseEntry, HealingCase, HealingFence
 from meshconsole.healing.case_states import OPEN, TERMINAL, TRANSITIONS, CaseEvent, CaseState
 from meshconsole.live.publish import publish_on_commit
@@ -57,16 +58,17 @@ def cases_open(
     trigger: str = "reports",
     actor: str = REPORTERS,
     reason: str = "Sidecars report that requests to it fail.",
+    is_insistent: bool = False,
 ) -> list[HealingCase]:
     """Open a case for each instance that has none, inside the caller's transaction.
 
     Returns the new ones. Two of these at once open one case each: the database has one open case
-    per instance. What was dismissed a short while ago stays so.
+    per instance. What was dismissed a short while ago stays so, unless a person insists.
     """
     wanted = {subject.instance: subject for subject in subjects}
     if not wanted:
         return []
-    for taken in _taken(list(wanted), now):
+    for taken in _taken(list(wanted), now, is_insistent=is_insistent):
         wanted.pop(taken, None)
     opened = []
     for subject in wanted.values():
@@ -107,7 +109,7 @@ def case_move(
     before = case.state
     is_closed = next_state(TRANSITIONS, before, event) in TERMINAL
     reason = reason[:REASON_LIMIT]
-    written: dict[str, Any] = {
+    columns: dict[str, Any] = {
         "version": case.version + 1,
         "since": now,
         "judged_at": now,
@@ -117,6 +119,7 @@ def case_move(
         "outcome": _OUTCOMES.get(event, TRANSITIONS[before, event]) if is_closed else "",
         "held_from": before if event == CaseEvent.HELD else "",
         "held_by": "",
+        "until_at": None,
         "lease_owner": "",
         "lease_until": None,
     }
@@ -128,11 +131,12 @@ def case_move(
             actor=actor[:150],
             reason=reason,
             expect={"version": case.version},
-            **(written | changes),
+            **(columns | changes),
         )
         if not moved:
             raise Lost
         entry_add(case, event, actor=actor, reason=reason, now=now, before=before, data=data)
+        written(f"case-{event}")
 
 
 def entry_add(
@@ -198,12 +202,13 @@ def entries_take(*, now: datetime, limit: int = 100) -> list[CaseEntry]:
     return taken
 
 
-def _taken(instances: list[str], now: datetime) -> set[str]:
+def _taken(instances: list[str], now: datetime, *, is_insistent: bool) -> set[str]:
     """Which of these have an open case, or had one that was dismissed just now."""
     known = HealingCase.objects.filter(instance__in=instances)
-    is_open = Q(state__in=sorted(OPEN))
-    is_dismissed = Q(state=CaseState.DISMISSED, closed_at__gt=now - QUIET_AFTER_DISMISSAL)
-    return set(known.filter(is_open | is_dismissed).values_list("instance", flat=True))
+    is_taken = Q(state__in=sorted(OPEN))
+    if not is_insistent:
+        is_taken |= Q(state=CaseState.DISMISSED, closed_at__gt=now - QUIET_AFTER_DISMISSAL)
+    return set(known.filter(is_taken).values_list("instance", flat=True))
 
 
 def _opened(subject: Subject, *, trigger: str, now: datetime) -> HealingCase | None:
@@ -234,3 +239,4 @@ def _tell_opened(case: HealingCase, *, actor: str, reason: str) -> None:
     )
     entry_add(case, "opened", actor=actor, reason=reason, now=case.opened_at)
     case_tell(case, "opened")
+    written("case-opened")
