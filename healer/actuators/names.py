@@ -12,7 +12,7 @@ _PARTS: dict[Action, tuple[str, ...]] = {
     "restart_sidecar": ("sidecar",),
     "restart_process": ("process",),
     "restart_host": ("sidecar", "process"),
-    "remove": ("process", "sidecar"),
+    "remove": ("sidecar", "process"),
 }
 
 

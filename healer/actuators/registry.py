@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from healer.actuators.process import ProcessActuator
 from healer.actuators.protocol import Actuator
 from healer.actuators.surroundings import Surroundings
 from meshconsole.healing.actuator_settings import settings_parse
 
-MAKERS: dict[str, Callable[[Any, Surroundings], Actuator]] = {}
+MAKERS: dict[str, Callable[[Any, Surroundings], Actuator]] = {
+    "process": ProcessActuator,
+}
 
 
 def build(

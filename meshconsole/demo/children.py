@@ -8,6 +8,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Process:
 
     def __init__(self, child: Child, process: asyncio.subprocess.Process) -> None:
         self.child = child
+        self.started_at = time.time()
         self._process = process
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -44,24 +44,36 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         return f"http://{HOST}:{self.app_port}"
 
 
-def places(ports: Ports, fronted: Collection[str] = ()) -> tuple[Place, ...]:
-    """The nine instances, each with ports of its own; those in `fronted` behind a box."""
+def places(
+    ports: Ports, fronted: Collection[str] = (), removed: Mapping[str, str] | None = None
+) -> tuple[Place, ...]:
+    """The nine instances, each with ports of its own; those in `fronted` behind a box.
+
+    `removed` names instances that are gone for good and those that took their places since.
+    """
     numbers: dict[str, int] = {}
     found = []
     for app, unit, group in _LAYOUT:
         numbers[app] = numbers.get(app, 0) + 1
         instance = f"{app}-{numbers[app]}"
-        found.append(
-            Place(
-                app=app,
-                unit=unit,
-                group=group,
-                instance=instance,
-                app_port=ports.take(),
-                inbound=ports.take(),
-                outbound=ports.take(),
-                admin=ports.take(),
-                front=ports.take() if instance in fronted else 0,
-            )
-        )
+        while removed and instance in removed:
+            instance = removed[instance]
+        found.append(seated(app, unit, group, instance, ports, has_front=instance in fronted))
     return tuple(found)
+
+
+def seated(
+    app: str, unit: str, group: str, instance: str, ports: Ports, *, has_front: bool = False
+) -> Place:
+    """One instance on ports of its own."""
+    return Place(
+        app=app,
+        unit=unit,
+        group=group,
+        instance=instance,
+        app_port=ports.take(),
+        inbound=ports.take(),
+        outbound=ports.take(),
+        admin=ports.take(),
+        front=ports.take() if has_front else 0,
+    )

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import msgspec
 
@@ -86,9 +87,10 @@ class Cast:
             death_signal=signal.SIGTERM,
         )
 
-    def healer(self) -> Child:
-        """What is due: one Celery worker with its beat."""
-        return Child(name="healer", argv=(_PYTHON, "-m", "healer"), env=self._env, phase=_HEALER)
+    def healer(self, control: Path) -> Child:
+        """What is due: one Celery worker with its beat; it heals by the supervisor's socket."""
+        env = {**self._env, "MESH_PROCESS_SOCKET": str(control)}
+        return Child(name="healer", argv=(_PYTHON, "-m", "healer"), env=env, phase=_HEALER)
 
     def service(self, place: Place) -> Child:
         """One sample instance, and the box before it if it has one."""

@@ -14,8 +14,12 @@ from django.conf import settings
 
 from meshconsole.demo import seed, store
 from meshconsole.demo.children import Child
+from meshconsole.demo.control import Door, socket_path
+from meshconsole.demo.crew import SampleCrew
+from meshconsole.demo.effects import Effects
 from meshconsole.demo.look import serves
 from meshconsole.demo.mesh import Place, places
+from meshconsole.demo.orders import Orders
 from meshconsole.demo.ports import HOST, Ports
 from meshconsole.demo.processes import Cast, Doors, configured_redis
 from meshconsole.demo.state import DemoFile, ProcessLine, ServiceLine, State, write_secret
@@ -57,9 +61,15 @@ class Demo:
             enrol=self._ports.take(),
             load=self._ports.take(),
         )
-        self._places = () if options.bare else places(self._ports, options.fronted)
         self._cast = Cast(state, self._doors, self._hand_over_token)
         self._supervisor = Supervisor(state.logs, say=say, on_change=self._write)
+        effects = Effects(state.effects)
+        seats = () if options.bare else places(self._ports, options.fronted, effects.removed())
+        self._crew = SampleCrew(
+            seats, cast=self._cast, keep=self._supervisor, ports=self._ports, effects=effects
+        )
+        self._orders = Orders(self._supervisor, self._crew, effects)
+        self._door = Door(socket_path(state.folder), self._orders.answer)
         self._serving = False
         self._stop = asyncio.Event()
 
@@ -82,13 +92,14 @@ class Demo:
                 waiting.cancel()
             await asyncio.wait({starting, stopped})
             self._say("Stopping every process of the demo ...")
+            await self._door.close()
             await self._supervisor.stop()
             self._ports.release()
             self._say("Stopped. Nothing of it runs any more.")
 
     async def _start(self) -> None:
         keep, cast = self._supervisor, self._cast
-        services = [cast.service(place) for place in self._places]
+        services = [cast.service(place) for place in self._crew.places]
         schema = asyncio.ensure_future(sync_to_async(seed.database_ensure)())
         redis = await self._redis()
         await keep.start([*redis, *services])
@@ -98,13 +109,15 @@ class Demo:
         console, discovery = cast.console(), cast.discovery()
         await keep.start([discovery, console])
         await keep.ready([discovery], READY_SECONDS)
-        sidecars = [cast.sidecar(place) for place in self._places]
+        sidecars = [cast.sidecar(place) for place in self._crew.places]
         await keep.start(sidecars)
         await keep.ready([console, *services, *sidecars], READY_SECONDS)
         await self._entrance_answers()
-        entrances = [place for place in self._places if place.app == "gateway"]
+        entrances = [place for place in self._crew.places if place.app == "gateway"]
         load = [cast.load(entrances, self._options.rate)] if entrances else []
-        await keep.start([*load, cast.healer()])
+        self._orders.recover()
+        await self._door.open()
+        await keep.start([*load, cast.healer(self._door.path)])
         await keep.ready(load, READY_SECONDS)
         self._serving = True
         self._write()
@@ -132,7 +145,7 @@ class Demo:
     async def _entrance_answers(self) -> None:
         """The whole way through, gateway to stock, has to work before anything is called ready."""
         ends = time.monotonic() + READY_SECONDS
-        gateways = [place.inbound for place in self._places if place.app == "gateway"]
+        gateways = [place.inbound for place in self._crew.places if place.app == "gateway"]
         while not all([await serves(port, "/browse", host="gateway") for port in gateways]):
             if time.monotonic() > ends:
                 raise NotReady(
@@ -146,7 +159,7 @@ class Demo:
             self._state.write(self._demo_file())
 
     def _demo_file(self) -> DemoFile:
-        entrance = next((each.inbound for each in self._places if each.app == "gateway"), 0)
+        entrance = next((each.inbound for each in self._crew.places if each.app == "gateway"), 0)
         return DemoFile(
             console=f"http://{HOST}:{self._doors.console}",
             user=seed.USER,
@@ -164,7 +177,8 @@ class Demo:
                     control=place.control,
                     sidecar_admin=f"http://{HOST}:{place.admin}",
                 )
-                for place in self._places
+                for place in self._crew.places
             ],
             load=f"http://{HOST}:{self._doors.load}" if entrance else "",
+            control=str(self._door.path),
         )

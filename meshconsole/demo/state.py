@@ -41,6 +41,8 @@ class DemoFile(msgspec.Struct, frozen=True):
     processes: list[ProcessLine]
     services: list[ServiceLine]
     load: str
+    control: str = ""
+    """The supervisor's socket."""
 
 
 class State:
@@ -52,6 +54,7 @@ class State:
         self.tokens = self.folder / "tokens"
         self.sidecars = self.folder / "sidecars"
         self.demo_json = self.folder / "demo.json"
+        self.effects = self.folder / "effects.jsonl"
         self._lock_path = self.folder / "demo.lock"
         self._lock: int | None = None
 

@@ -44,7 +44,7 @@ def test_a_name_that_a_command_could_mistake_is_refused(name: str) -> None:
         ("restart_sidecar", ("side-order-3",)),
         ("restart_process", ("order-3",)),
         ("restart_host", ("side-order-3", "order-3")),
-        ("remove", ("order-3", "side-order-3")),
+        ("remove", ("side-order-3", "order-3")),
     ],
 )
 def test_each_rung_of_the_ladder_means_its_parts(action: Action, parts: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from meshconsole.demo.children import Child, exit_words
-from meshconsole.demo.supervisor import NotReady, Supervisor, trim_log
+from meshconsole.demo.supervisor import NoSuchChild, NotReady, Supervisor
 from tests.harness.wait import eventually, eventually_async
 
 SLEEPER = "import signal; print('up', flush=True); signal.pause()"
@@ -175,14 +175,73 @@ def test_exit_codes_are_said_in_words() -> None:
     assert exit_words(-255) == "signal 255"
 
 
-def test_a_log_past_its_limit_is_set_aside_and_begun_again(tmp_path: Path) -> None:
-    log = tmp_path / "a.log"
-    with log.open("ab") as writer:
-        writer.write(b"x" * 100)
-        writer.flush()
-        trim_log(log, 1000)
-        assert log.stat().st_size == 100
-        trim_log(log, 50)
-        writer.write(b"new")
-    assert log.read_bytes() == b"new"
-    assert (tmp_path / "a.log.1").read_bytes() == b"x" * 100
+async def test_a_restart_that_is_ordered_comes_at_once_and_is_no_crash(tmp_path: Path) -> None:
+    said: list[str] = []
+    keep = Supervisor(tmp_path, say=said.append, backoff_seconds=(60.0,))
+    await keep.start([child("shop")])
+    first = keep.processes[0].pid
+    fresh = await asyncio.wait_for(keep.restart("shop"), 20)
+    assert fresh.pid != first
+    assert not alive(first)
+    assert said[0].endswith("starting it again as ordered")
+    await keep.stop()
+
+
+async def test_a_restart_ends_the_pause_of_one_that_crashed(tmp_path: Path) -> None:
+    said: list[str] = []
+    keep = Supervisor(tmp_path, say=said.append, backoff_seconds=(60.0,))
+    await keep.start([child("shop")])
+    os.kill(keep.processes[0].pid, signal.SIGKILL)
+
+    async def waits() -> bool:
+        return bool(said)
+
+    await eventually_async(waits)
+    fresh = await asyncio.wait_for(keep.restart("shop"), 20)
+    assert keep.running("shop") == fresh
+    await keep.stop()
+
+
+async def test_what_is_held_stays_down_until_it_is_ordered_up(tmp_path: Path) -> None:
+    said: list[str] = []
+    keep = Supervisor(tmp_path, say=said.append, backoff_seconds=(0.001,))
+    await keep.start([child("shop")])
+    await keep.hold("shop")
+
+    async def told() -> bool:
+        return bool(said)
+
+    await eventually_async(told)
+    assert said == ["shop ended (signal SIGKILL); it is held down until somebody orders it up"]
+    assert keep.running("shop") is None
+    await asyncio.wait_for(keep.restart("shop"), 20)
+    assert keep.running("shop") is not None
+    await keep.hold("shop")
+    await asyncio.wait_for(keep.stop(), 10)
+
+
+async def test_what_is_closed_is_gone_and_not_started_again(tmp_path: Path) -> None:
+    keep = Supervisor(tmp_path, say=lambda line: None, backoff_seconds=(0.001,))
+    await keep.start([child("shop"), child("stock")])
+    pid = keep.processes[0].pid
+    await keep.close("shop")
+    await keep.close("shop")
+    assert not alive(pid)
+    assert [each.child.name for each in keep.processes] == ["stock"]
+    with pytest.raises(NoSuchChild, match="No process of the demo is called shop"):
+        await keep.restart("shop")
+    await keep.stop()
+
+
+async def test_one_that_cannot_be_started_is_said_and_does_not_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meshconsole.demo.supervisor.RENEWED_SECONDS", 0.2)
+    program = tmp_path / "program"
+    program.symlink_to(sys.executable)
+    keep = Supervisor(tmp_path, say=lambda line: None, backoff_seconds=(60.0,))
+    await keep.start([Child(name="shop", argv=(str(program), "-c", SLEEPER))])
+    program.unlink()
+    with pytest.raises(TimeoutError):
+        await keep.restart("shop")
+    await asyncio.wait_for(keep.stop(), 10)
