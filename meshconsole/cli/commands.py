@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from meshconsole.cli.approvals import approve, reject
 from meshconsole.cli.checks import checks_run
 from meshconsole.cli.client import Console, Refused, sign_in, token_of
 from meshconsole.cli.profile import Profile, profile_write
@@ -23,6 +24,8 @@ app = typer.Typer(
 weights = typer.Typer(no_args_is_help=True, help="The split of an application's traffic.")
 app.add_typer(weights, name="weights")
 app.add_typer(rollout, name="rollout")
+app.command()(approve)
+app.command()(reject)
 Output = Annotated[Form, typer.Option("-o", "--output", help="How to print.")]
 Source = Annotated[str, typer.Option("-f", "--file", help="Documents; - reads standard input.")]
 Reason = Annotated[str, typer.Option(help="Why; it is written into the audit.")]

@@ -72,6 +72,10 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("Sidecars", "sidecars", "s", "discovery:sidecars"),
         ),
     ),
+    (
+        "Decide",
+        (("Approvals", "approvals", "p", "healing:approvals"),),
+    ),
     ("Record", (("Audit", "audit", "d", "audit:entries"),)),
 )
 

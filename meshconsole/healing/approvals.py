@@ -174,6 +174,11 @@ def question_of(approval: Approval) -> Question:
     )
 
 
+def approvers(approval: Approval) -> tuple[str, ...]:
+    """Who has approved it so far, by name."""
+    return approvers_of(question_of(approval).ballots, approval.requested_by)
+
+
 def shown(approval: Approval) -> dict[str, Any]:
     """An approval's state as problems tell it."""
     return {
@@ -182,7 +187,7 @@ def shown(approval: Approval) -> dict[str, Any]:
         "version": approval.version,
         "plan_hash": approval.plan_hash,
         "needed": approval.needed,
-        "approved_by": list(approvers_of(question_of(approval).ballots, approval.requested_by)),
+        "approved_by": list(approvers(approval)),
         "expires_at": approval.expires_at.isoformat(),
     }
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from meshconsole.healing import api, case_api, views
+from meshconsole.healing import api, case_api, decision_urls, views
 
 app_name = "healing"
 urlpatterns: list[URLPattern] = [
     path("feed/", views.feed, name="feed"),
     path("feed/rows/", views.feed_rows, name="feed_rows"),
     path("feed/<int:pk>/", views.anomaly, name="anomaly"),
+    *decision_urls.urlpatterns,
 ]
 api_urlpatterns: list[URLPattern] = [
     path("anomalies", api.AnomaliesView.as_view(), name="anomalies"),
@@ -28,4 +29,5 @@ api_urlpatterns: list[URLPattern] = [
     path("cases/<int:pk>/retry", case_api.CaseRetryView.as_view(), name="case_retry"),
     path("cases/<int:pk>/mark", case_api.CaseMarkView.as_view(), name="case_mark"),
     path("removals", case_api.RemovalsView.as_view(), name="removals"),
+    *decision_urls.api_urlpatterns,
 ]

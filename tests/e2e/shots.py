@@ -41,6 +41,7 @@ PAGES = {
     "rollout-new": "/rollouts/new/?kind=tls_mode&application=order",
     "sidecars": "/sidecars/",
     "feed": "/feed/",
+    "approvals": "/approvals/",
     "audit": "/audit/",
     "not-found": "/no/such/page/",
 }

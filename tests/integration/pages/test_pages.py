@@ -58,6 +58,8 @@ PAGES = (
     "/encryption/certificates/",
     "/encryption/certificates/?state=warn&q=order&all=1",
     "/sidecars/",
+    "/approvals/",
+    "/approvals/?state=rejected&application=order",
     "/sidecars/table/?state=offline",
     "/feed/",
     "/feed/rows/?state=open",
