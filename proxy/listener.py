@@ -221,7 +221,7 @@ class Listener:
         for caller in list(self.callers):
             caller.sweep(now, self.draining or caller in self.leaving)
         self.routing.adjust(now)
-        self.pools.sweep(self.members(), now)
+        self.pools.sweep(now)
 
     def observe(self, exchange: Exchange) -> None:
         """A request is over."""

@@ -43,6 +43,9 @@ class Pools:
         """Where connections are counted; one of its own tells nobody."""
         self.dialler = dialler or Plainly()
         self._upstreams = Upstreams(self.dialler)
+        self._called: dict[Member, None] = {}
+        """Members that have a pool. Of a whole mesh one sidecar calls few, and a sweep that looked
+        at all of them would hold up whoever is being served."""
 
     def acquire(self, member: Member, asking: Asking, protocol: str, fresh: bool) -> Link | None:
         """A place for a request of a caller that speaks `protocol`, or None: then `asking` waits in
@@ -62,6 +65,7 @@ class Pools:
         pool = member.pools.get(protocol)
         if pool is None:
             pool = member.pools[protocol] = Pool(member, protocol, self)
+            self._called[member] = None
         return cast("Pool", pool)
 
     def forget(self, member: Member, asking: Asking) -> None:
@@ -71,9 +75,12 @@ class Pools:
             if asking in waiting:
                 waiting.remove(asking)
 
-    def sweep(self, members: Iterable[Member], now: float) -> None:
+    def sweep(self, now: float) -> None:
         """Close what has been idle too long, and replace what is of another generation."""
-        self._upstreams.sweep(members, now)
+        self._upstreams.sweep(self._called, now)
+        for member in [one for one in self._called if one.retired]:
+            if not member.opened and not member.waiting:
+                del self._called[member]
 
     def close(self, members: Iterable[Member]) -> None:
         """Close every idle connection: this process ends."""

@@ -190,9 +190,8 @@ class PoolMachine(RuleBasedStateMachine):
         self.dialler = Turning()
         limits = Limits(pool_connections=MOST, pool_pending=6, pool_requests=50)
         self.pools = Pools(limits, self.dialler)
-        self.pool = Pool(self.member, "http1", self.pools)
+        self.pool = self.pools.pool(self.member, "http1")
         self.pool.places = places
-        self.member.pools["http1"] = self.pool
 
     def teardown(self) -> None:
         if hasattr(self, "pool"):
@@ -207,7 +206,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.dialler.turn(WANTED[1])
         for _ in range(200):
             self.now += 2.0
-            self.pools.sweep([self.member], self.now)
+            self.pools.sweep(self.now)
             for connection in [one for one in self._open() if one.wire.closing]:
                 self._lose(connection)
             for connection in self._in_use():
@@ -308,7 +307,7 @@ class PoolMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.01, 0.2, 2.0, 70.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
-        self.pools.sweep([self.member], self.now)
+        self.pools.sweep(self.now)
 
     @rule(wanted=st.sampled_from(WANTED), at_once=st.booleans())
     def tls_changes(self, wanted: Wanted, at_once: bool) -> None:

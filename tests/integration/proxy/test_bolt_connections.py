@@ -32,7 +32,7 @@ async def until(stage: Stage, in_flight: int) -> None:
 
 def sweep(stage: Stage, seconds: float) -> None:
     """Let the pools believe that it is later."""
-    stage.listener.pools.sweep(stage.listener.members(), monotonic() + seconds)
+    stage.listener.pools.sweep(monotonic() + seconds)
 
 
 def test_a_silent_server_is_asked_whether_it_is_alive() -> None:
