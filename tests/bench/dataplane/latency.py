@@ -25,15 +25,18 @@ def half_load(
     """Half of what ours serves on one core, sent at a fixed rate to everybody in turn."""
     runs: dict[str, list[Run]] = {}
     with contextlib.ExitStack() as running:
-        rows = {"direct": Row(port=stand.origins["http1"], pids=())}
+        origin = stand.origins["load"]
+        rows = {"direct": Row(port=origin, pids=())}
         try:
+            rate = _half(stand, contenders["ours"])
             for name, contender in contenders.items():
-                rows[name] = running.enter_context(stand.row(name, contender, ("plain",)))
-            rate = _half(stand, rows["ours"])
+                rows[name] = running.enter_context(stand.row(name, contender, ("plain",), "load"))
             for _ in range(rounds):
                 for name, row in rows.items():
                     run = quiet(
-                        stand, row, lambda at: loads.at_rate(stand.ground, at, rate, seconds)
+                        stand,
+                        row,
+                        lambda at: loads.at_rate(stand.ground, origin, at, rate, seconds),
                     )
                     runs.setdefault(name, []).append(run)
         except (NotServed, NoTool, BadAnswers) as reason:
@@ -41,8 +44,9 @@ def half_load(
     return _figures(runs, rate)
 
 
-def _half(stand: Stand, row: Row) -> float:
-    run = quiet(stand, row, lambda at: loads.wrk(stand.ground, at, _WARM_SECONDS))
+def _half(stand: Stand, ours: Contender) -> float:
+    with stand.row("half", ours, ("plain",)) as row:
+        run = quiet(stand, row, lambda at: loads.wrk(stand.ground, at, _WARM_SECONDS))
     return 1e6 / run.cpu_us / 2
 
 

@@ -97,9 +97,11 @@ def handshakes(ground: Ground, port: int, seconds: int) -> Loaded:
     return _told(_output([*argv, str(HANDSHAKES_AT_ONCE), str(seconds)], seconds))
 
 
-def at_rate(ground: Ground, port: int, rate: float, seconds: int) -> Loaded:
-    """HTTP/1.1 at a fixed rate; latency counts from when a request was due."""
-    argv = [compiled("rate_load", ground.folder), str(port), "/small", str(CONNECTIONS)]
+def at_rate(ground: Ground, origin: int, port: int, rate: float, seconds: int) -> Loaded:
+    """HTTP/1.1 at a fixed rate; latency counts from when a request was due. The load answers at
+    the port `origin` itself."""
+    ends = [str(origin), str(port)]
+    argv = [compiled("rate_load", ground.folder), *ends, "/small", str(CONNECTIONS)]
     return _told(_output([*argv, f"{rate:.0f}", str(seconds)], seconds))
 
 

@@ -32,7 +32,9 @@ class Stand:
     def __init__(self, folder: Path) -> None:
         self.ground = Ground(folder=folder, certificates=certificates.written(folder))
         self.ports = Ports(first=24000)
-        self.origins = {"http1": self.ports.take(), "http2": self.ports.take()}
+        self.origins = {name: self.ports.take() for name in ("http1", "http2", "load")}
+        """Ports by what is spoken there; at `load` the load generator itself answers, while it
+        runs."""
         self._running = contextlib.ExitStack()
         written = origin(folder, self.origins["http1"], self.origins["http2"])
         self._origin = started(written, folder, LOAD_CORE, self.origins["http1"])
