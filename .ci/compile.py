@@ -22,7 +22,7 @@ from proxy.compiled import SHELF, fingerprint  # noqa: E402
 
 MODULES = (
     "access_log", "balancer", "budget", "choice", "current", "errors", "interfaces", "listener",
-    "log_lines", "member", "pools", "relay", "retrying", "tracing", "windows",
+    "log_lines", "member", "pool", "pools", "relay", "retrying", "tracing", "windows",
     "limiting/admission", "steering/router", "http1/bodies", "http1/downstream", "http1/edge",
     "http1/heads", "http1/lines", "http1/upstream", "rpc/heads",
 )  # fmt: skip

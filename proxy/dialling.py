@@ -17,7 +17,7 @@ from proxy.http1.upstream import Upstream
 if TYPE_CHECKING:
     from proxy.http2.upstream import Upstream as Http2Upstream
     from proxy.member import Member
-    from proxy.pools import Pool
+    from proxy.pool import Pool
     from proxy.rpc.upstream import Upstream as FramedUpstream
     from proxy.settings import TlsFiles
 

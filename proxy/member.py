@@ -37,7 +37,7 @@ class Replacing(Protocol):
 
 
 class MemberPool(Protocol):
-    """The connections of one protocol to a member (`proxy.pools.Pool`)."""
+    """The connections of one protocol to a member (`proxy.pool.Pool`)."""
 
     opened: int
     """Connections open or being opened."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from proxy.links.account import Account
     from proxy.links.ledger import Ledger
     from proxy.member import Member, Replacing as Replaced
-    from proxy.pools import Pool
+    from proxy.pool import Pool
     from proxy.seam import Connection
 
 PROBE_SECONDS = 5.0

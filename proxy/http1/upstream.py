@@ -25,7 +25,7 @@ from proxy.links.account import Account, Closing, End
 
 if TYPE_CHECKING:
     from proxy.encryption.dialling import Way
-    from proxy.pools import Pool
+    from proxy.pool import Pool
     from proxy.seam import Asking
 
 UNSAFE_IDLE_SECONDS = 2.0

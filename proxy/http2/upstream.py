@@ -26,7 +26,7 @@ from proxy.links.account import Account, Closing
 
 if TYPE_CHECKING:
     from proxy.encryption.dialling import Way
-    from proxy.pools import Pool
+    from proxy.pool import Pool
     from proxy.seam import Asking
 
 ALIVE = b"alive?\r\n"

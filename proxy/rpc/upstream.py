@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from proxy.errors import BadMessage, no_server
 from proxy.links.account import Account, Closing, End
-from proxy.pools import PLACES
+from proxy.pool import PLACES
 from proxy.rpc.frames import ANSWER, GO_AWAY, ONE_WAY, PING, PONG, Codec, Frame
 from proxy.rpc.heads import FramedRequest, FramedResponse
 from proxy.rpc.heartbeat import Heartbeat
@@ -17,7 +17,7 @@ from proxy.rpc.outlet import GATHERING, Outlet
 if TYPE_CHECKING:
     from proxy.encryption.dialling import Way
     from proxy.http1.heads import Request
-    from proxy.pools import Pool
+    from proxy.pool import Pool
     from proxy.seam import Asking
 
 ID_LIMIT = 2**31 - 1

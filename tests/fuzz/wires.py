@@ -19,7 +19,8 @@ from proxy.http1.downstream import Downstream
 from proxy.http1.upstream import Upstream
 from proxy.listener import Listener
 from proxy.member import Member
-from proxy.pools import Pool, Pools
+from proxy.pool import Pool
+from proxy.pools import Pools
 from proxy.settings import HostPort, Limits, Spoken
 from proxy.steering.router import FixedRouter
 from proxy.windows import Windows

@@ -12,7 +12,7 @@ from unittest.mock import patch
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from proxy import pools as pools_module, replacing as replacing_module
+from proxy import pool as pool_module, replacing as replacing_module
 from proxy.contract.snapshot import Endpoint, Service
 from proxy.dialling import Miss
 from proxy.encryption.dialling import PLAIN, PLAINLY, Wanted, Way
@@ -20,7 +20,8 @@ from proxy.errors import Unavailable
 from proxy.http1.heads import Request, parse_request
 from proxy.links.ledger import NOBODY, Ledger
 from proxy.member import Member
-from proxy.pools import Pool, Pools
+from proxy.pool import Pool
+from proxy.pools import Pools
 from proxy.seam import Link
 from proxy.settings import Limits
 
@@ -182,7 +183,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.gone: list[Asking] = []
         self.replaced: list[tuple[Connection, Connection]] = []
         self.patch = ExitStack()
-        for module in (pools_module, replacing_module):
+        for module in (pool_module, replacing_module):
             clock = patch.multiple(module, monotonic=lambda: self.now, spawn=self._spawn)
             self.patch.enter_context(clock)
         service = Service(name="s")

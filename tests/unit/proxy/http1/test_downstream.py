@@ -89,7 +89,7 @@ class _Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     clock = _Clock()
-    for module in ("proxy.relay", "proxy.http1.downstream", "proxy.pools"):
+    for module in ("proxy.relay", "proxy.http1.downstream", "proxy.pool"):
         monkeypatch.setattr(f"{module}.monotonic", clock)
     return clock
 
