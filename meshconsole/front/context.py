@@ -53,6 +53,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("Overview", "overview", "h", "front:overview"),
             ("Topology", "topology", "t", "telemetry:topology"),
             ("Live feed", "feed", "l", "healing:feed"),
+            ("Cases", "healing", "c", "healing:cases"),
         ),
     ),
     (

@@ -1,4 +1,4 @@
-"""The life of a case as a picture: every state in its place, the way that was gone, what may follow.
+"""The life of a case as a picture: every state in its place, the way gone, what may follow.
 
 Only geometry and words are made here, in a box of WIDTH by HEIGHT whose y grows downwards. The
 middle column is the way of a case that is healed, top to bottom; at its left is what ends one, at
@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from meshconsole.healing.case_states import OPEN, TRANSITIONS, CaseState
 
 _S = CaseState
-WIDTH, HEIGHT = 400, 506
-BOX_WIDTH, BOX_HEIGHT = 112, 30
-_COLUMNS = (62, 200, 338)
+WIDTH, HEIGHT = 440, 506
+BOX_WIDTH, BOX_HEIGHT = 132, 30
+_COLUMNS = (68, 220, 372)
 _TOP, _STEP = 24, 50
 _PLACES: Mapping[CaseState, tuple[int, int]] = {
     _S.OBSERVED: (1, 0),
@@ -126,8 +127,7 @@ def _steps(
 ) -> list[Step]:
     """What was gone lies on top of what may follow, and that on top of the usual way."""
     looks: dict[tuple[str, str], str] = {}
-    for pair in zip(HEALED_WAY, HEALED_WAY[1:], strict=False):
-        looks[pair] = "usual"
+    looks.update(dict.fromkeys(pairwise(map(str, HEALED_WAY)), "usual"))
     for after in follows:
         looks[state, after] = "next"
     for pair in gone:
@@ -176,10 +176,10 @@ def _edge_towards(node: Node, x: float, y: float) -> tuple[float, float]:
 
 
 def _arrow(tip: tuple[float, float], angle: float) -> str:
-    points = [tip]
-    for turn in (2.7, -2.7):
-        points.append((tip[0] + 8 * math.cos(angle + turn), tip[1] + 8 * math.sin(angle + turn)))
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    x, y = tip
+    wings = [angle + turn for turn in (2.7, -2.7)]
+    points = [tip, *((x + 8 * math.cos(wing), y + 8 * math.sin(wing)) for wing in wings)]
+    return " ".join(f"{at_x:.1f},{at_y:.1f}" for at_x, at_y in points)
 
 
 def _label(state: str, gone: Sequence[tuple[str, str]]) -> str:

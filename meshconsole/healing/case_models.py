@@ -192,6 +192,13 @@ class Remediation(models.Model):
     def __str__(self) -> str:
         return f"{self.case_id}/{self.step}"
 
+    @property
+    def drained_seconds(self) -> float | None:
+        """How long it took until nothing was in flight; None while that is not so."""
+        if self.drained_at is None or self.unpublished_at is None:
+            return None
+        return (self.drained_at - self.unpublished_at).total_seconds()
+
 
 class CaseEntry(models.Model):
     """One line of a case's timeline, never changed: who, what, from where to where, and why.

@@ -10,7 +10,7 @@ from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, Que
 
 from meshconsole.core.errors import NotFound
 from meshconsole.healing.case_models import CaseEntry, HealingCase, Remediation
-from meshconsole.healing.case_states import COUNTED, OPEN
+from meshconsole.healing.case_states import COUNTED, OPEN, WAITING_FOR_PERSON, CaseState
 from meshconsole.healing.selectors import FACET_VALUES, Facet, Facets, FacetValue
 
 FACETS: dict[str, str] = {
@@ -21,8 +21,8 @@ FACETS: dict[str, str] = {
 }
 """What the list can be narrowed by, and the column it stands for."""
 FILTERS = FACETS | {"instance": "instance", "mark": "mark", "trigger": "trigger"}
-ANY_OPEN = "open"
-"""As a state: every one that is not over."""
+STANDINGS: dict[str, frozenset[CaseState]] = {"open": OPEN, "waiting": WAITING_FOR_PERSON}
+"""Words that stand for several states: every one that is not over, that waits for a person."""
 
 
 def case_list(picked: Mapping[str, str], *, text: str = "") -> QuerySet[HealingCase]:
@@ -42,6 +42,11 @@ def case_facets(picked: Mapping[str, str], *, text: str = "") -> Facets:
 def case_open_count() -> int:
     """How many are not over."""
     return HealingCase.objects.filter(state__in=sorted(OPEN)).count()
+
+
+def case_waiting_count() -> int:
+    """How many wait for a person."""
+    return HealingCase.objects.filter(state__in=sorted(WAITING_FOR_PERSON)).count()
 
 
 def case_get(pk: int) -> HealingCase:
@@ -107,22 +112,20 @@ def _matching(text: str) -> QuerySet[HealingCase]:
 
 def _narrowed(rows: QuerySet[HealingCase], picked: Mapping[str, str]) -> QuerySet[HealingCase]:
     given = {name: picked[name] for name in FILTERS if picked.get(name)}
-    if given.get("state") == ANY_OPEN:
-        given.pop("state")
-        rows = rows.filter(state__in=sorted(OPEN))
+    if given.get("state") in STANDINGS:
+        rows = rows.filter(state__in=sorted(STANDINGS[given.pop("state")]))
     return rows.filter(**{FILTERS[name]: value for name, value in given.items()})
 
 
 def _facet(rows: QuerySet[HealingCase], picked: Mapping[str, str], name: str) -> Facet:
     column = FACETS[name]
     others = {other: value for other, value in picked.items() if other != name}
-    counted = (
-        _narrowed(rows, others)
-        .order_by()
-        .values_list(column)
-        .annotate(n=Count("pk"))
-        .order_by("-n", column)[:FACET_VALUES]
-    )
-    return Facet(
-        name=name, values=[FacetValue(value=value, count=n) for value, n in counted if value]
-    )
+    rows = _narrowed(rows, others).order_by()
+    counted = rows.values_list(column).annotate(n=Count("pk")).order_by("-n", column)[:FACET_VALUES]
+    values = [FacetValue(value=value, count=n) for value, n in counted if value]
+    return Facet(name=name, values=[*_standings(rows), *values] if name == "state" else values)
+
+
+def _standings(rows: QuerySet[HealingCase]) -> list[FacetValue]:
+    counts = {word: rows.filter(state__in=sorted(some)).count() for word, some in STANDINGS.items()}
+    return [FacetValue(value=word, count=n) for word, n in counts.items() if n]

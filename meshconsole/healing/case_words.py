@@ -32,17 +32,17 @@ WAITS: Mapping[str, str] = {
 }
 """What a case in this state waits for, or how it ended."""
 
-DEADLINES: Mapping[str, tuple[str, str]] = {
-    _S.COOLING: ("cooldown_seconds", "its callers are asked"),
-    _S.CONFIRMING: ("confirm_seconds", "it cools down again, or is dismissed"),
-    _S.GATED: ("gated_seconds", "it is escalated to a person"),
-    _S.AWAITING_APPROVAL: ("approval_seconds", "it is escalated, not approved"),
-    _S.DRAINING: ("drain_seconds", "the action begins whatever is in flight"),
-    _S.ACTING: ("act_seconds", "the action counts as failed"),
-    _S.VERIFYING: ("verify_seconds", "the action counts as failed"),
-    _S.RETURNING: ("return_seconds", "its traffic is judged"),
+DEADLINES: Mapping[str, str] = {
+    _S.COOLING: "its callers are asked",
+    _S.CONFIRMING: "it cools down again, or is dismissed",
+    _S.GATED: "it is escalated to a person",
+    _S.AWAITING_APPROVAL: "it is escalated, not approved",
+    _S.DRAINING: "the action begins whatever is in flight",
+    _S.ACTING: "the action counts as failed",
+    _S.VERIFYING: "the action counts as failed",
+    _S.RETURNING: "its traffic is judged",
 }
-"""The policy's number that bounds a state's wait, and what happens when it is over."""
+"""What happens when the wait of a state is over."""
 
 _EVENTS: Mapping[str, str] = {
     "opened": "Opened by reports of its callers",
@@ -76,6 +76,9 @@ _EVENTS: Mapping[str, str] = {
     _E.RELEASED: "Released",
     _E.RETRIED: "Tried again",
     _E.REMOVAL_ASKED: "Removal asked for",
+    "hold_asked": "To be held",
+    "release_asked": "To be released",
+    "case_marked": "Judged afterwards",
 }
 _ACTIONS: Mapping[str, str] = {
     "restart_sidecar": "restart the sidecar",
@@ -109,6 +112,10 @@ class GateLine:
     value: str
     bound: str
     reason: str
+    fill: float | None
+    """Percent of a bar that the value takes; None where a bar says nothing."""
+    tick: float | None
+    """Where the bound is in that bar."""
 
 
 def event_word(event: str) -> str:
@@ -147,6 +154,7 @@ def measured(value: float | None, unit: str) -> str:
 def _gate_line(gate: Mapping[str, Any]) -> GateLine:
     name, unit = str(gate.get("name", "")), str(gate.get("unit", "count"))
     is_ok, is_hard = bool(gate.get("ok")), bool(gate.get("hard"))
+    fill, tick = _bar(gate.get("value"), gate.get("bound"), unit)
     return GateLine(
         name=name,
         title=_GATES.get(name, name.replace("_", " ").capitalize()),
@@ -154,4 +162,14 @@ def _gate_line(gate: Mapping[str, Any]) -> GateLine:
         value=measured(gate.get("value"), unit),
         bound=measured(gate.get("bound"), unit),
         reason=str(gate.get("reason", "")),
+        fill=fill,
+        tick=tick,
     )
+
+
+def _bar(value: float | None, bound: float | None, unit: str) -> tuple[float | None, float | None]:
+    """Value and bound as percents of one bar that has room for both."""
+    if value is None or bound is None or unit == "flag" or max(value, bound) <= 0:
+        return None, None
+    whole = 1.25 * max(value, bound)
+    return round(100 * max(0.0, value) / whole, 1), round(100 * max(0.0, bound) / whole, 1)

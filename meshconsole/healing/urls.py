@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from meshconsole.healing import api, case_api, decision_urls, views
+from meshconsole.healing import api, case_api, case_urls, decision_urls, views
 
 app_name = "healing"
 urlpatterns: list[URLPattern] = [
@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern] = [
     path("feed/rows/", views.feed_rows, name="feed_rows"),
     path("feed/<int:pk>/", views.anomaly, name="anomaly"),
     *decision_urls.urlpatterns,
+    *case_urls.urlpatterns,
 ]
 api_urlpatterns: list[URLPattern] = [
     path("anomalies", api.AnomaliesView.as_view(), name="anomalies"),

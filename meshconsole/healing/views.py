@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from meshconsole.core.pages import page_of, search_of
 from meshconsole.healing import selectors
+from meshconsole.healing.facets import facet_links
 
 REPORT_ROWS = 100
 
@@ -42,38 +43,11 @@ def anomaly(request: HttpRequest, pk: int) -> HttpResponse:
 def _feed(request: HttpRequest) -> dict[str, Any]:
     picked = {name: search_of(request, name) for name in selectors.FACETS}
     text = search_of(request)
+    facets = selectors.anomaly_facets(picked, text=text).facets
     return {
         "page": page_of(selectors.anomaly_list(picked, text=text), request),
-        "facets": _facets(request, picked, text),
+        "facets": facet_links(request, facets, picked),
         "picked": picked,
         "q": text,
         "is_filtered": bool(text or any(picked.values())),
     }
-
-
-def _facets(request: HttpRequest, picked: dict[str, str], text: str) -> list[dict[str, Any]]:
-    """Each value with the address that picks it, or lets it go when it is picked."""
-    return [
-        {
-            "name": facet.name,
-            "values": [
-                {
-                    "value": each.value,
-                    "count": each.count,
-                    "is_current": each.value == picked[facet.name],
-                    "query": _query(
-                        request, facet.name, "" if each.value == picked[facet.name] else each.value
-                    ),
-                }
-                for each in facet.values
-            ],
-        }
-        for facet in selectors.anomaly_facets(picked, text=text).facets
-    ]
-
-
-def _query(request: HttpRequest, name: str, value: str) -> str:
-    query = request.GET.copy()
-    query.pop("page", None)
-    query[name] = value
-    return f"?{query.urlencode()}"

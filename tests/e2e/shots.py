@@ -42,6 +42,7 @@ PAGES = {
     "sidecars": "/sidecars/",
     "feed": "/feed/",
     "approvals": "/approvals/",
+    "cases": "/cases/",
     "audit": "/audit/",
     "not-found": "/no/such/page/",
 }

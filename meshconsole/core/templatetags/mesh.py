@@ -39,6 +39,24 @@ LOOKS = {
     "recovered": ("ok", "recovered"),
     "lapsed": ("idle", "lapsed"),
     "failing": ("bad", "failing"),
+    "observed": ("busy", "observed"),
+    "cooling": ("busy", "cooling down"),
+    "confirming": ("busy", "confirming"),
+    "gated": ("warn", "gated"),
+    "acting": ("busy", "acting"),
+    "verifying": ("busy", "verifying"),
+    "returning": ("busy", "returning"),
+    "failed": ("bad", "failed"),
+    "held": ("warn", "held"),
+    "escalated": ("bad", "escalated"),
+    "service_incident": ("bad", "service incident"),
+    "resolved": ("ok", "resolved"),
+    "removed": ("idle", "removed"),
+    "dismissed": ("idle", "dismissed"),
+    "ejected": ("bad", "ejected"),
+    "probing": ("warn", "probing"),
+    "running": ("busy", "running"),
+    "succeeded": ("ok", "succeeded"),
     "awaiting_approval": ("warn", "awaits approval"),
     "approved": ("busy", "approved"),
     "rejected": ("bad", "rejected"),
@@ -171,6 +189,12 @@ def change_lines(entry: Any) -> list[str]:
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key)
     ]
+
+
+@register.filter
+def document(value: Any) -> str:
+    """A document as people read it: JSON over several lines."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def _told(value: Any) -> str:

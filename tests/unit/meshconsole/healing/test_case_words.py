@@ -13,7 +13,6 @@ from meshconsole.healing.case_words import (
     gate_lines,
     measured,
 )
-from meshconsole.healing.parameters import PARAMETERS
 
 
 @pytest.mark.parametrize("state", CaseState.values)
@@ -32,11 +31,8 @@ def test_what_is_not_known_yet_shows_its_own_name() -> None:
     assert action_word("pat_it") == "pat it"
 
 
-def test_every_deadline_is_a_number_of_the_policy() -> None:
-    for state, (name, then) in DEADLINES.items():
-        assert state in OPEN
-        assert PARAMETERS[name].unit == "s"
-        assert then
+def test_only_what_is_open_has_a_deadline() -> None:
+    assert set(DEADLINES) <= OPEN
 
 
 @pytest.mark.parametrize(
@@ -70,3 +66,15 @@ def test_what_speaks_against_an_action_comes_first() -> None:
         ("mesh", "holds"),
     ]
     assert (lines[0].value, lines[0].bound, lines[0].reason) == ("9", "5", "Many.")
+
+
+def test_a_bar_has_room_for_value_and_bound_and_is_left_out_where_it_says_nothing() -> None:
+    of, known, flag = gate_lines(
+        [
+            {"name": "a", "ok": True, "value": 1, "bound": 4, "unit": "count"},
+            {"name": "b", "ok": True, "value": None, "bound": 4, "unit": "count"},
+            {"name": "c", "ok": True, "value": 0, "bound": 1, "unit": "flag"},
+        ]
+    )
+    assert (of.fill, of.tick) == (20.0, 80.0)
+    assert (known.fill, flag.fill) == (None, None)

@@ -1,0 +1,15 @@
+"""Addresses of the pages of cases, and of their written report."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from meshconsole.healing import case_views
+
+urlpatterns: list[URLPattern] = [
+    path("cases/", case_views.cases, name="cases"),
+    path("cases/rows/", case_views.case_rows, name="case_rows"),
+    path("cases/<int:pk>/", case_views.case, name="case"),
+    path("cases/<int:pk>/live/", case_views.case_live, name="case_live"),
+    path("cases/<int:pk>.md", case_views.case_report, name="case_report"),
+]

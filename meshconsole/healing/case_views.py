@@ -1,0 +1,87 @@
+"""Pages of cases: the list with its facets, one case with its whole story, and its report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from meshconsole.core.pages import page_of, search_of
+from meshconsole.healing import case_selectors
+from meshconsole.healing.case_markdown import case_markdown
+from meshconsole.healing.case_states import EXECUTING, WAITING_FOR_PERSON
+from meshconsole.healing.case_story import story_of
+from meshconsole.healing.case_words import action_word
+from meshconsole.healing.facets import facet_links
+
+MARKDOWN = "text/markdown; charset=utf-8"
+
+
+@require_safe
+def cases(request: HttpRequest) -> HttpResponse:
+    """Every case, open ones first, held up to date."""
+    return render(request, "healing/cases.html", _list(request))
+
+
+@require_safe
+def case_rows(request: HttpRequest) -> HttpResponse:
+    """The rows and facets again."""
+    return render(request, "healing/_case_list.html", _list(request))
+
+
+@require_safe
+def case(request: HttpRequest, pk: int) -> HttpResponse:
+    """One case with its whole story."""
+    return render(request, "healing/case.html", _shown(pk))
+
+
+@require_safe
+def case_live(request: HttpRequest, pk: int) -> HttpResponse:
+    """Its moving part again."""
+    return render(request, "healing/_case.html", _shown(pk))
+
+
+@require_safe
+def case_report(request: HttpRequest, pk: int) -> HttpResponse:
+    """The story as Markdown, to keep."""
+    text = case_markdown(story_of(case_selectors.case_get(pk), timezone.now()))
+    response = HttpResponse(text, content_type=MARKDOWN)
+    response["Content-Disposition"] = f'inline; filename="case-{pk}.md"'
+    return response
+
+
+def _list(request: HttpRequest) -> dict[str, Any]:
+    picked = {name: search_of(request, name) for name in case_selectors.FILTERS}
+    text = search_of(request)
+    page = page_of(case_selectors.case_list(picked, text=text), request)
+    return {
+        "page": page,
+        "facets": facet_links(
+            request, case_selectors.case_facets(picked, text=text).facets, picked
+        ),
+        "picked": picked,
+        "q": text,
+        "is_filtered": bool(text or any(picked.values())),
+        "open_count": case_selectors.case_open_count(),
+        "waiting_count": case_selectors.case_waiting_count(),
+    }
+
+
+def _shown(pk: int) -> dict[str, Any]:
+    story = story_of(case_selectors.case_get(pk), timezone.now())
+    plan = story.case.plan or {}
+    return {
+        "story": story,
+        "case": story.case,
+        "around": story.around,
+        "evidence": story.evidence,
+        "plan": plan,
+        "plan_word": action_word(str(plan.get("action", ""))),
+        "timeline": story.entries[::-1],
+        "is_acting": story.case.state in EXECUTING,
+        "waits_for_person": story.case.state in WAITING_FOR_PERSON,
+        "is_moving": story.case.is_open,
+    }

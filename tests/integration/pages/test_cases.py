@@ -1,0 +1,145 @@
+"""Pages of cases: the list, one case in every state, and its report afterwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from meshconsole.healing.case_states import CaseEvent, CaseState
+from meshconsole.healing.cases import case_move, cases_open
+from tests.harness.cases import SUBJECT, a_case
+
+pytestmark = pytest.mark.django_db
+Browser = Callable[[str], Client]
+HEALED = [state for state in CaseState.values if state not in ("removed", "dismissed")]
+
+
+def text(client: Client, path: str, **query: str) -> str:
+    answer = client.get(path, query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_an_empty_list_says_how_a_case_comes_about(browser_of: Browser) -> None:
+    page = text(browser_of("viewer"), "/cases/")
+    assert "No case yet" in page
+    assert "break an instance" in page
+
+
+def test_open_cases_come_first_and_facets_count_them(browser_of: Browser) -> None:
+    healed = a_case(CaseState.RESOLVED)
+    (opened,) = cases_open([SUBJECT], now=healed.opened_at)
+    client = browser_of("viewer")
+    page = text(client, "/cases/")
+    assert page.index(f'id="case-{opened.pk}"') < page.index(f'id="case-{healed.pk}"')
+    assert re.search(r"state=open[^>]*>open <b>1</b>", page)
+    assert re.search(r"outcome=resolved[^>]*>resolved <b>1</b>", page)
+    narrowed = text(client, "/cases/", state="open")
+    assert f'id="case-{healed.pk}"' not in narrowed
+    assert "No case matches" in text(client, "/cases/", application="nobody")
+    assert f'id="case-{healed.pk}"' in text(client, "/cases/rows/", q="stock")
+
+
+def test_a_case_that_waits_for_a_person_says_so_in_the_list(browser_of: Browser) -> None:
+    a_case(CaseState.AWAITING_APPROVAL)
+    page = text(browser_of("viewer"), "/cases/")
+    assert "state=waiting" in page
+    assert "for a person" in page
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["observed", "cooling", "confirming", "gated", "awaiting_approval", "draining", "acting",
+     "verifying", "returning", "resolved"],
+)  # fmt: skip
+def test_a_case_shows_its_state_in_the_drawing_and_what_it_waits_for(
+    browser_of: Browser, state: str
+) -> None:
+    case = a_case(state)
+    assert case.state == state
+    client = browser_of("viewer")
+    page = text(client, f"/cases/{case.pk}/")
+    drawn = re.search(r'class="place is-gone is-present">.*?<text[^>]*>▸ ([a-z ]+)', page, re.S)
+    assert drawn is not None
+    assert drawn.group(1).strip() == state.replace("_", " ")
+    assert text(client, f"/cases/{case.pk}/live/").count('id="case"') == 1
+
+
+def test_a_gated_case_says_why_nothing_happens_with_value_against_bound(
+    browser_of: Browser,
+) -> None:
+    case = a_case(CaseState.GATED)
+    page = text(browser_of("viewer"), f"/cases/{case.pk}/")
+    assert "Why nothing is happening right now" in page
+    rows = re.findall(r'<li class="gate" id="gate-(\w+)">(.*?)</li>', page, re.S)
+    assert [name for name, _ in rows] == ["instance", "blast_radius", "service", "storm"]
+    first = rows[0][1]
+    assert "stops it" in first
+    assert "300 s" in first
+    assert "900 s" in first
+    assert "33.3%" in rows[1][1]
+    assert "data-until" in page
+
+
+def test_evidence_is_told_by_reporter_with_its_neighbourhood(browser_of: Browser) -> None:
+    case = a_case(CaseState.AWAITING_APPROVAL)
+    page = text(browser_of("viewer"), f"/cases/{case.pk}/")
+    assert page.count('class="lane-chart"') == 3
+    assert "order-1: 90 failures in 240 attempts" in page
+    assert "refused | &lt;b&gt;" in page
+    assert re.search(r'data-figure="capacity">\s*2 <small class="soft">of 3', page)
+    assert "no share" in page
+    assert "No other instance of stock is out." in page
+
+
+def test_a_step_shows_its_order_and_its_answer(browser_of: Browser) -> None:
+    case = a_case(CaseState.RESOLVED)
+    page = text(browser_of("viewer"), f"/cases/{case.pk}/")
+    assert "restart the application&#x27;s process" in page
+    assert f"case-{case.pk}-1" in page
+    assert "drained after 12 s" in page
+    assert "5 tests afterwards" in page
+
+
+def test_a_case_that_is_held_or_escalated_opens_too(browser_of: Browser) -> None:
+    case = a_case(CaseState.GATED)
+    case_move(case, CaseEvent.HELD, actor="healer", reason="Storm.", now=case.opened_at)
+    client = browser_of("viewer")
+    assert "Storm." in text(client, f"/cases/{case.pk}/")
+    case_move(case, CaseEvent.RELEASED, actor="healer", reason="Quiet.", now=case.opened_at)
+    case_move(case, CaseEvent.SERVICE_WIDE, actor="healer", reason="All.", now=case.opened_at)
+    assert "service incident" in text(client, f"/cases/{case.pk}/")
+
+
+def test_a_case_that_is_not_there_is_said_in_a_sentence(browser_of: Browser) -> None:
+    answer = browser_of("viewer").get("/cases/999999/")
+    assert answer.status_code == 404
+    assert "There is no case 999999" in answer.content.decode()
+
+
+def test_the_report_tells_the_whole_story_and_lets_nobody_write_markup(
+    browser_of: Browser,
+) -> None:
+    case = a_case(CaseState.RESOLVED)
+    answer = browser_of("viewer").get(f"/cases/{case.pk}.md")
+    assert answer["Content-Type"] == "text/markdown; charset=utf-8"
+    told = answer.content.decode()
+    for part in (
+        f"# Case {case.pk}: stock-1 of stock", "**Resolved** after 5 min 40 s.", "## Timeline",
+        "Approved (awaiting approval → draining)", "## Who saw what", "5xx 12, connect 78",
+        "## Samples", "## Gates, as judged last", "## What was done",
+        "restart the application's process", "## The service around it", "## Changes nearby",
+        "## Judged afterwards",
+    ):  # fmt: skip
+        assert part.replace("_", "\\_") in told, part
+    assert r"refused \| \<b\>" in told
+    assert "<b>" not in told.replace(r"\<b\>", "")
+
+
+@pytest.mark.parametrize("path", ["/cases/", "/cases/rows/", "/cases/1/", "/cases/1.md"])
+def test_strangers_are_turned_away(browser_of: Browser, path: str) -> None:
+    assert browser_of("stranger").get(path).status_code == 403
+    assert Client().get(path).status_code == 302
