@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from meshconsole.core.errors import MeshError
+from meshconsole.core.quota import Bucket
 from meshconsole.discovery.arrivals import OUTAGES
 from meshconsole.discovery.desk import Desk
-from meshconsole.discovery.quota import Bucket
+from meshconsole.discovery.fair import FairQueue
 from meshconsole.discovery.streams import Stream
+from meshconsole.discovery.upstreams import Upstreams
 from meshconsole.healing.evidence import Message
 from meshconsole.healing.services import messages_ingest
 from meshconsole.telemetry.services import WindowStore
@@ -31,8 +32,10 @@ RATE_PER_SECOND = 5.0
 BURST = 1200.0
 """A sidecar that was alone for long brings up to a thousand reports at once."""
 FLUSH_SECONDS = 1.0
-EVENTS_WAITING_LIMIT = 5_000
-EVENTS_TOGETHER = 100
+REPORTS_WAITING_LIMIT, WAITING_EACH_LIMIT = 20_000, 1_024
+EVENTS_TOGETHER = 400
+"""So many are stored in one transaction: a tenth of a second's work, and who comes meanwhile waits
+for no more than that and a turn of everybody else who has something to say."""
 UNRECEIPTED_LIMIT = 2_048
 EVENTS_PER_REPORT, WINDOWS_PER_REPORT = 64, 1024
 """More than a sidecar ever puts in one report: each is work for the database or this loop."""
@@ -62,7 +65,10 @@ class Intake:
         self._send = send
         self._clock = clock
         self._now = now
-        self._events: deque[tuple[Stream, Report]] = deque()
+        self._upstreams = Upstreams()
+        self._events: FairQueue[tuple[Stream, Report]] = FairQueue(
+            each_limit=WAITING_EACH_LIMIT, limit=REPORTS_WAITING_LIMIT
+        )
         self._has_events = asyncio.Event()
         self._unflushed: list[tuple[Stream, int]] = []
 
@@ -77,7 +83,8 @@ class Intake:
         waiting = stream.unreceipted
         if waiting is None:
             waiting = stream.unreceipted = {}
-        if len(waiting) >= UNRECEIPTED_LIMIT or len(self._events) >= EVENTS_WAITING_LIMIT:
+        identity = stream.identity.uri
+        if len(waiting) >= UNRECEIPTED_LIMIT or not self._events.has_room(identity):
             self._counts["reports_not_taken"] += 1
             return False
         self._counts["reports"] += 1
@@ -88,7 +95,7 @@ class Intake:
         self._windows.add(stream.identity, stream.node.group, stream.node.boot_id, report)
         self._unflushed.append((stream, report.seq))
         if has_word:
-            self._events.append((stream, report))
+            self._events.put(identity, (stream, report), max(1, len(report.events)))
             self._has_events.set()
         return True
 
@@ -110,35 +117,43 @@ class Intake:
                 self._receipt(stream)
 
     async def run_events(self) -> None:
-        """Store anomalies in the order they came; while the database is away they wait."""
+        """Store anomalies, everybody in turn; while the database is away they wait."""
         while True:
             await self._has_events.wait()
-            batch = list(islice(self._events, EVENTS_TOGETHER))
+            batch = self._events.take(EVENTS_TOGETHER)
+            await self._kept(batch)
+            if not self._events:
+                self._has_events.clear()
+            for stream, report in batch:
+                self._done(stream, report.seq)
+            for stream in {id(stream): stream for stream, _ in batch}.values():
+                self._receipt(stream)
+
+    async def _kept(self, batch: Sequence[tuple[Stream, Report]]) -> None:
+        """Store a batch, however long the database is away."""
+        while True:
             try:
                 await self._keep(batch)
             except OUTAGES as error:
                 logger.warning("anomalies wait for the database", extra={"error": str(error)})
                 await asyncio.sleep(_AGAIN_SECONDS)
-                continue
-            for stream, report in batch:
-                self._events.popleft()
-                self._done(stream, report.seq)
-            if not self._events:
-                self._has_events.clear()
-            for stream in {id(stream): stream for stream, _ in batch}.values():
-                self._receipt(stream)
+            else:
+                return
 
     async def _keep(self, batch: Sequence[tuple[Stream, Report]]) -> None:
-        """Store what a batch reports, all at once, or one by one when one of them will not go."""
+        """Store what a batch reports, all at once; of one that will not go, each half by itself."""
         try:
             messages = [_message(stream, report) for stream, report in batch]
-            await self._desk.ask(messages_ingest, messages, now=self._now())
+            await self._desk.ask(
+                messages_ingest, messages, now=self._now(), may_speak=self._upstreams.may_speak
+            )
         except OUTAGES:
             raise
         except Exception:  # it would fail again and hold up every other report
             if len(batch) > 1:
-                for one in batch:
-                    await self._keep([one])
+                middle = len(batch) // 2
+                await self._keep(batch[:middle])
+                await self._keep(batch[middle:])
                 return
             self._counts["reports_refused"] += 1
             logger.exception("anomalies of a report could not be kept")

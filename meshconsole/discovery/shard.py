@@ -17,6 +17,7 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from meshconsole.core.quota import Bucket
 from meshconsole.discovery.arrivals import Arrivals
 from meshconsole.discovery.bundles import Shelf
 from meshconsole.discovery.desk import Desk
@@ -26,7 +27,6 @@ from meshconsole.discovery.greeting import Refusal, greet, peer_uri
 from meshconsole.discovery.intake import Intake
 from meshconsole.discovery.links import LinkWriter
 from meshconsole.discovery.pings import ping_all
-from meshconsole.discovery.quota import Bucket
 from meshconsole.discovery.speech import Speech
 from meshconsole.discovery.streams import Stream
 from meshconsole.discovery.sync import SyncWriter
@@ -57,7 +57,7 @@ class Shard:
         self.counts: Counter[str] = Counter()
         self.streams: dict[str, Stream] = {}
         self.shelf = Shelf()
-        self.desk = Desk("discovery-shard")
+        self.desk = Desk("discovery-shard", keeps=True)
         self._signing = Desk("discovery-signing")
         """A signer may be far away, and must not hold up what is written down."""
         self._trust_domain = trust_domain

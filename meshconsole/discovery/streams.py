@@ -8,10 +8,10 @@ from typing import Literal
 import msgspec
 from websockets.asyncio.server import ServerConnection
 
+from meshconsole.core.quota import Bucket
 from meshconsole.discovery.bundles import Frame, Shelf
 from meshconsole.discovery.compiler import cohort_of, variant_key
 from meshconsole.discovery.heads import Head
-from meshconsole.discovery.quota import Bucket
 from proxy.contract.identity import InstanceIdentity, Node
 from proxy.contract.session import Ack, Have, Nack
 

@@ -202,7 +202,8 @@ def doubt(claim: Claim, known: dict[str, KnownInstance]) -> Refusal | None:
 
 def text(given: str, limit: int) -> str:
     """Printable text of at most `limit` characters; what is not printable becomes `?`."""
-    return "".join(c if c.isprintable() else "?" for c in given[:limit])
+    short = given[:limit]
+    return short if short.isprintable() else "".join(c if c.isprintable() else "?" for c in short)
 
 
 def _share(given: float) -> float:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from meshconsole.audit.services import audit_record
 from meshconsole.healing.cases import cases_open, subject_of
 from meshconsole.healing.docket import PUBLISH_EVERY, Docket
 from meshconsole.healing.ejections import ejections_converge, words_of
@@ -20,12 +19,12 @@ from meshconsole.healing.evidence import (
     claim_of,
     doubt,
 )
-from meshconsole.healing.filing import report_row
-from meshconsole.healing.models import Anomaly, AnomalyReport, Family, Quarantine, Scope
+from meshconsole.healing.filing import reports_file
+from meshconsole.healing.models import Anomaly, AnomalyReport, Family, Origin, Quarantine, Scope
 from meshconsole.healing.quarantine import Refused, quarantine
 from meshconsole.healing.states import TRANSITIONS, AnomalyEvent, AnomalyState
+from meshconsole.healing.telling import anomaly_told, anomaly_written
 from meshconsole.inventory.models import Instance
-from meshconsole.live.publish import publish_on_commit
 from meshconsole.transitions import fire
 from proxy.contract.identity import InstanceIdentity
 from proxy.contract.reports import AnomalyReport as Report
@@ -34,6 +33,13 @@ SILENCE_SECONDS = 60
 EVIDENCE_DAYS = 7
 ANOMALY_DAYS = 30
 BATCH = 500
+
+
+MaySpeak = Callable[[str, str, str, datetime], bool]
+
+
+def _everybody(app: str, unit: str, callee: str, now: datetime) -> bool:
+    return True
 
 
 def reports_ingest(
@@ -53,19 +59,24 @@ def reports_ingest(
     return messages_ingest([message], now=now)
 
 
-def messages_ingest(messages: Sequence[Message], *, now: datetime) -> int:
-    """The same for what many sidecars sent, all of it or nothing; far cheaper than one by one."""
+def messages_ingest(
+    messages: Sequence[Message], *, now: datetime, may_speak: MaySpeak = _everybody
+) -> int:
+    """The same for what many sidecars sent, all of it or nothing; far cheaper than one by one.
+
+    `may_speak(app, unit, callee, now)` says whether instances of `app` may speak of `callee`'s.
+    """
     if not any(message.events or message.ejections is not None for message in messages):
         return 0
     try:
-        return _ingest(messages, now)
+        return _ingest(messages, now, may_speak)
     except IntegrityError:
         # Another shard stored the same report, or opened the same anomaly, in the same moment.
-        return _ingest(messages, now)
+        return _ingest(messages, now, may_speak)
 
 
 @transaction.atomic
-def _ingest(messages: Sequence[Message], now: datetime) -> int:
+def _ingest(messages: Sequence[Message], now: datetime, may_speak: MaySpeak) -> int:
     claims, refused = _read(messages, now)
     claims = _unknown(claims)
     known = _known_instances(
@@ -73,7 +84,7 @@ def _ingest(messages: Sequence[Message], now: datetime) -> int:
     )
     believed = []
     for claim in claims:
-        refusal = doubt(claim, known)
+        refusal = doubt(claim, known) or _upstream_doubt(claim, may_speak, now)
         if refusal is None:
             believed.append(claim)
         else:
@@ -84,6 +95,17 @@ def _ingest(messages: Sequence[Message], now: datetime) -> int:
     if refused:
         quarantine(refused, now)
     return len(believed)
+
+
+def _upstream_doubt(claim: Claim, may_speak: MaySpeak, now: datetime) -> Refusal | None:
+    """A sidecar speaks of whom it may call; what came from outside is nobody's upstream."""
+    reporter = claim.reporter
+    if claim.origin != Origin.SIDECAR or may_speak(
+        reporter.app, reporter.unit, claim.subject_app, now
+    ):
+        return None
+    detail = f"{reporter.app} in {reporter.unit} may not call {claim.subject_app}."
+    return Refusal(reason="subject_foreign", detail=detail)
 
 
 def _read(messages: Sequence[Message], now: datetime) -> tuple[list[Claim], list[Refused]]:
@@ -119,15 +141,13 @@ def _record(claims: list[Claim], known: dict[str, KnownInstance], now: datetime)
     docket = Docket(claims, silence=timedelta(seconds=SILENCE_SECONDS), now=now)
     heard = [(claim, docket.hear(claim, _blamed(claim, known))) for claim in claims]
     docket.save()
-    AnomalyReport.objects.bulk_create(
-        report_row(claim, known[claim.subject_instance], anomaly, now) for claim, anomaly in heard
-    )
+    reports_file(((claim, known[claim.subject_instance], anomaly) for claim, anomaly in heard), now)
     for anomaly, reporter in docket.opened:
-        _write_down(anomaly, reporter)
+        anomaly_written(anomaly, reporter)
     faults = [anomaly for anomaly, _ in docket.opened if may_open_case(anomaly)]
     cases_open((subject_of(anomaly) for anomaly in faults), now=now)
     for anomaly, kind in docket.told:
-        _publish(anomaly, kind)
+        anomaly_told(anomaly, kind)
     for anomaly in docket.recovered():
         fire(
             anomaly,
@@ -152,35 +172,6 @@ def _blamed(claim: Claim, known: dict[str, KnownInstance]) -> KnownInstance:
     if claim.scope == Scope.REPORTER:
         return known[claim.reporter.instance]
     return known[claim.subject_instance]
-
-
-def _write_down(anomaly: Anomaly, reporter: InstanceIdentity) -> None:
-    audit_record(
-        actor=f"sidecar:{reporter.instance}",
-        verb="anomaly_opened",
-        object=f"anomaly:{anomaly}",
-        after={"state": anomaly.state, "application": anomaly.subject_app},
-        reason=f"{anomaly.errors_total} failures in its window.",
-    )
-
-
-def _publish(anomaly: Anomaly, kind: str) -> None:
-    publish_on_commit(
-        topic="anomalies",
-        kind=kind,
-        ref=str(anomaly),
-        data={
-            "id": anomaly.pk,
-            "state": anomaly.state,
-            "instance": anomaly.subject_instance,
-            "application": anomaly.subject_app,
-            "unit": anomaly.subject_unit,
-            "scope": anomaly.scope,
-            "rule": anomaly.rule,
-            "reporter_count": anomaly.reporter_count,
-            "report_count": anomaly.report_count,
-        },
-    )
 
 
 def anomalies_lapse(*, now: datetime, limit: int = 100) -> int:
@@ -218,7 +209,7 @@ def anomalies_publish(*, now: datetime, limit: int = 100) -> int:
         with transaction.atomic():
             mine = Anomaly.objects.filter(pk=anomaly.pk, published_at=anomaly.published_at)
             if mine.update(published_at=now):
-                _publish(anomaly, "changed")
+                anomaly_told(anomaly, "changed")
                 told += 1
     return told
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshconsole.discovery.quota import Bucket
+from meshconsole.core.quota import Bucket
 
 
 def test_a_burst_is_allowed_and_then_a_rate() -> None:

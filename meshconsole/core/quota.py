@@ -1,4 +1,4 @@
-"""How much one identity may ask of the daemon: a token bucket, no clock inside."""
+"""How much one identity may ask: a token bucket, no clock inside."""
 
 from __future__ import annotations
 
