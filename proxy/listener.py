@@ -238,6 +238,8 @@ class Listener:
             counts.observe(
                 exchange.status, exchange.error, seconds, exchange.bytes_in, exchange.bytes_out
             )
+            if not is_in and member is not None and 200 <= exchange.status < 500:
+                member.stats.took(seconds)
         if self.ledger is not None and (account := exchange.caller.account) is not None:
             if exchange.ended == "completed":
                 account.completed += 1

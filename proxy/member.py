@@ -6,7 +6,8 @@ from collections.abc import Sized
 from time import monotonic
 from typing import Protocol
 
-from proxy.contract.reports import ErrorClass
+from proxy.balancing.weights import STEPS
+from proxy.contract.reports import Ejection, ErrorClass
 from proxy.contract.snapshot import Endpoint, Service
 from proxy.errors import Unavailable, overflow
 from proxy.windows import Counts
@@ -66,16 +67,22 @@ class MemberPool(Protocol):
 
 
 COUNTERS = (
-    "answered", "attempts", "connect", "overflow", "protocol", "retries", "server_error", "strays",
-    "timeout",
+    "answered", "attempts", "connect", "excused", "overflow", "protocol", "retries", "server_error",
+    "strays", "timeout",
 )  # fmt: skip
 """Of an endpoint; they only grow."""
+
+
+MEDIAN_STEP = 1.03
+"""Two hundred answers move a median to ten times what it was, or a third of that if all are so."""
 
 
 class EndpointStats:
     """What this sidecar has seen of one endpoint since it first knew it; numbers only grow."""
 
-    __slots__ = ("endpoint", "in_flight", "service", *COUNTERS)
+    __slots__ = (
+        "_over", "endpoint", "in_flight", "median_seconds", "service", "streak", *COUNTERS,
+    )  # fmt: skip
 
     def __init__(self, service: str, endpoint: Endpoint) -> None:
         self.service = service
@@ -96,9 +103,30 @@ class EndpointStats:
         """Attempts not yet over; the only number that also falls."""
         self.strays = 0
         """Answers that nobody waited for any more, or ever."""
+        self.excused = 0
+        """Failed attempts that were not its fault."""
+        self.streak = 0
+        """Failures to reach it in a row."""
+        self._over = 0
+        self.median_seconds = 0.0
+        """About half of its answers take longer: moved a little by each."""
 
-    def fail(self, error: ErrorClass) -> None:
+    def took(self, seconds: float) -> None:
+        """An answer took so long (Ma, Muthukrishnan and Sandler: frugal streaming, 2014)."""
+        median = self.median_seconds
+        if seconds > median:
+            self.median_seconds = median * MEDIAN_STEP if median else seconds
+        else:
+            self.median_seconds = median / MEDIAN_STEP
+
+    def fail(self, error: ErrorClass, excused: bool = False) -> None:
         """Count a failed attempt."""
+        if excused:
+            self.excused += 1
+        elif error == "connect" or error == "timeout":
+            over = self.answered + self.server_error + self.protocol
+            self.streak = self.streak + 1 if over == self._over else 1
+            self._over = over
         if error == "connect":
             self.connect += 1
         elif error == "timeout":
@@ -122,12 +150,17 @@ class Member:
     """An endpoint in force: its counters and its pool, kept while its id and address stay."""
 
     __slots__ = (
-        "connect_seconds", "counts", "endpoint", "host", "idle_seconds", "named", "new_since",
-        "pools", "port", "protocol", "rest_until", "retired", "stats", "unreachable", "why",
+        "connect_seconds", "counts", "ejection", "endpoint", "host", "idle_seconds", "named",
+        "new_since", "pools", "port", "protocol", "rest_until", "retired", "stats", "steps",
+        "unreachable", "why",
     )  # fmt: skip
 
     def __init__(self, service: Service, endpoint: Endpoint, new_since: float = 0.0) -> None:
         self.endpoint = endpoint
+        self.steps = STEPS
+        """How much of its share it has, of STEPS: less while it is ejected or returns."""
+        self.ejection: Ejection | None = None
+        """Why."""
         self.new_since = new_since
         """When it came to serve, on the monotonic clock; 0.0 when it was there from the first."""
         self.unreachable = 0

@@ -17,7 +17,7 @@ from proxy.balancer import pick
 from proxy.contract.reports import ErrorClass
 from proxy.current import Choice, Member
 from proxy.errors import Refusal, Unavailable
-from proxy.failures import Failure
+from proxy.failures import counted, is_blameless
 from proxy.flags import Flag
 from proxy.http1.heads import SWITCHING, TUNNEL, Request, Response
 from proxy.retrying import REPEATABLE, pause_after
@@ -68,6 +68,8 @@ class Exchange:
     bytes_out = 0
     flag: Flag | Literal[""] = ""
     error: ErrorClass | None = None
+    excused = False
+    """Is what went wrong no fault of the endpoint?"""
     over = False
     ended: End = "completed"
     """What the caller has of its answer: the whole of it, if nothing else is said."""
@@ -267,6 +269,8 @@ class Exchange:
         status = response.status
         if status >= 500 or response.error is not None:
             unreached = self._says_unreached(response)
+            if self.choice is not None:
+                self.excused = is_blameless(response, self.choice.target.terms.statuses)
             if not response.no_retry and self._goes_elsewhere(status, unreached, done):
                 return
             self.error = "connect" if unreached else response.error or "5xx"
@@ -427,20 +431,14 @@ class Exchange:
         member = self.member
         if member is None or self.choice is None:
             return
-        stats = member.stats
-        stats.fail(error)
-        self._close_attempt()
-        self.listener.failures.failed(
-            Failure(
-                service=stats.service,
-                endpoint=member.endpoint,
-                error=error,
-                detail=detail,
-                elapsed=monotonic() - self.tried_at,
-                interface=self.interface,
-                trace_id=self.trace_id.decode("latin-1"),
-            )
+        trace_id = self.trace_id.decode("latin-1")
+        failure = counted(
+            member, error, detail, self.tried_at, self.interface, trace_id, self.excused
         )
+        self.excused = False
+        self._close_attempt()
+        if failure is not None:
+            self.listener.failures.failed(failure)
 
     def _close_attempt(self) -> None:
         if self.is_open and self.member is not None:

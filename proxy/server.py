@@ -7,6 +7,7 @@ import contextlib
 import logging
 import socket
 import ssl
+from collections.abc import Callable
 from time import monotonic
 
 import msgspec
@@ -17,6 +18,7 @@ from proxy.doors import factory, serve
 from proxy.listener import Listener
 from proxy.settings import HostPort, Limits
 from proxy.sockets import BACKLOG, Sockets, emptied
+from proxy.stall import STALL
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,8 @@ class Server:
         """Whoever takes over from another process opens its doors first and accepts later."""
         self._openings: list[Opening] = []
         self.draining = False
+        self.each_tick: Callable[[float], None] | None = None
+        """Whoever else wants to know, a few times a second, what time it is."""
         self.late_seconds = 0.0
         """How late the last tick came: what the event loop makes everyone wait."""
 
@@ -156,16 +160,30 @@ class Server:
     async def keep_time(self) -> None:
         """Sweep deadlines and write logs, until cancelled."""
         due = monotonic() + TICK_SECONDS
-        while True:
-            await asyncio.sleep(max(0.0, due - monotonic()))
-            now = monotonic()
-            self.late_seconds = now - due
-            due = now + TICK_SECONDS
-            for listener in self.listeners:
-                try:
-                    _tick(listener, now)
-                except Exception:
-                    logger.exception("a tick of %s failed", listener.name)
+        try:
+            while True:
+                await asyncio.sleep(max(0.0, due - monotonic()))
+                now = monotonic()
+                self.late_seconds = now - due
+                STALL.beat(now, self.late_seconds)
+                due = now + TICK_SECONDS
+                self._tick(now)
+        finally:
+            STALL.stop()
+
+    def _tick(self, now: float) -> None:
+        for listener in self.listeners:
+            try:
+                listener.sweep(now)
+                if listener.access_log is not None:
+                    listener.access_log.write_soon()
+            except Exception:
+                logger.exception("a tick of %s failed", listener.name)
+        if self.each_tick is not None:
+            try:
+                self.each_tick(now)
+            except Exception:
+                logger.exception("endpoints could not be judged")
 
     def start_draining(self) -> None:
         """From now on every answer says that its connection ends."""
@@ -205,9 +223,3 @@ def _meeting(opening: Opening) -> Meet | None:
 
         return lambda caller, source: Peeked(listener, serve, gate, caller, source)
     return None
-
-
-def _tick(listener: Listener, now: float) -> None:
-    listener.sweep(now)
-    if listener.access_log is not None:
-        listener.access_log.write_soon()

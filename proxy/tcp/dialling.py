@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from proxy import errors
 from proxy.balancer import pick
-from proxy.failures import Failure
+from proxy.failures import counted
 
 if TYPE_CHECKING:
     from proxy.contract.reports import ErrorClass
@@ -89,19 +89,10 @@ class Attempt:
 
     def failed(self, error: ErrorClass, detail: str) -> None:
         """It did not serve, and whoever watches it hears so."""
-        stats = self.member.stats
-        stats.fail(error)
+        failure = counted(self.member, error, detail, self._began, INTERFACE)
         self.over("failed")
-        self._listener.failures.failed(
-            Failure(
-                service=stats.service,
-                endpoint=self.member.endpoint,
-                error=error,
-                detail=detail,
-                elapsed=monotonic() - self._began,
-                interface=INTERFACE,
-            )
-        )
+        if failure is not None:
+            self._listener.failures.failed(failure)
 
     def over(self, end: End = "cancelled") -> None:
         """No longer in flight; saying it again changes nothing."""
