@@ -6,9 +6,11 @@ import random
 from collections.abc import Collection
 
 from proxy.balancing.keys import place_of
-from proxy.choice import BY_KEY, IN_TURN, Choice
+from proxy.balancing.weights import STEPS
+from proxy.choice import BY_KEY, IN_TURN, PROBING, Choice
 from proxy.http1.heads import Request
 from proxy.member import Member
+from proxy.retrying import REPEATABLE
 
 DRAWS = 4
 """Tries to draw somebody else; with a third of the shares left, four in five succeed."""
@@ -26,7 +28,8 @@ def pick(
     nobody's turn. `least_request` draws two turns and takes the member with fewer requests in
     flight for its weight (the power of two choices: Mitzenmacher, 2001).
     `ring_hash` and `maglev` take the member that the request's key belongs to, or its trace
-    without one; when it was tried, the next that the key prefers.
+    without one; when it was tried, the next that the key prefers. So it is for the keys of one that
+    is ejected, and for some of the keys of one that returns; all others stay where they are.
     """
     turns = choice.schedule
     n = len(turns)
@@ -40,6 +43,8 @@ def pick(
         return turns[turn]
     if how == BY_KEY:
         return _preferred(choice, tried, request, trace_id)
+    if how == PROBING:
+        return _probed(choice, tried, request, trace_id)
     member = _lighter(choice, turns[_draw(n)], turns[_draw(n)])
     if tried and member in tried:
         return _another(choice, tried)
@@ -48,11 +53,31 @@ def pick(
 
 def would_pick(choice: Choice, request: Request, trace_id: bytes) -> Member | None:
     """The member that `pick` would answer, without taking its turn."""
-    turn = choice.turn
+    turn, how = choice.turn, choice.how
+    choice.how = choice.usual
     try:
         return pick(choice, (), request, trace_id)
     finally:
-        choice.turn = turn
+        choice.turn, choice.how = turn, how
+
+
+def _probed(
+    choice: Choice, tried: Collection[Member], request: Request | None, trace_id: bytes
+) -> Member | None:
+    """The ejected member that may be tried, if the request can be sent again; else as usual."""
+    member = choice.probe
+    if member is not None and request is not None and not tried and _can_repeat(request):
+        choice.target.offer(None)
+        return member
+    choice.how = choice.usual
+    try:
+        return pick(choice, tried, request, trace_id)
+    finally:
+        choice.how = PROBING
+
+
+def _can_repeat(request: Request) -> bool:
+    return request.method in REPEATABLE and not request.length
 
 
 def _lighter(choice: Choice, one: Member, other: Member) -> Member:
@@ -69,11 +94,16 @@ def _preferred(
     if tried and choice.counting.keys() <= set(tried):
         return _outside(choice, tried)
     key = choice.target.key(request) if request is not None else None
-    for at in choice.hashed().walk(place_of(key or trace_id)):
+    place, fallback = place_of(key or trace_id), None
+    for at in choice.hashed().walk(place):
         member = members[at]
-        if member not in tried:
+        if member in tried:
+            continue
+        if not choice.is_reduced or place % STEPS < member.steps:
             return member
-    return None
+        if fallback is None and member.steps:
+            fallback = member
+    return fallback
 
 
 def _another(choice: Choice, tried: Collection[Member]) -> Member | None:
@@ -98,7 +128,8 @@ def _outside(choice: Choice, tried: Collection[Member]) -> Member | None:
     begin = _draw(len(members))
     for at in range(begin - len(members), begin):
         member = members[at]
-        if member not in tried and member.endpoint.weight > 0:
+        able = member.steps or choice.is_panicking
+        if able and member not in tried and member.endpoint.weight > 0:
             return member
     return None
 

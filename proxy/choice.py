@@ -18,12 +18,12 @@ from proxy.balancing.weights import (
     warmed,
 )
 from proxy.budget import RetryBudget
-from proxy.contract.snapshot import Endpoint, Rule, Service
+from proxy.contract.snapshot import Endpoint, HealingTerms, Rule, Service
 from proxy.interfaces import interfaces_of
 from proxy.member import Member
 
-IN_TURN, DRAWN, BY_KEY = range(3)
-"""How a member is picked."""
+IN_TURN, DRAWN, BY_KEY, PROBING = range(4)
+"""How a member is picked; `PROBING` for one request, by one that is ejected and may be tried."""
 _HOW = {"round_robin": IN_TURN, "least_request": DRAWN, "ring_hash": BY_KEY, "maglev": BY_KEY}
 
 
@@ -31,8 +31,8 @@ class Choice:
     """The members one decision may pick from, and whose turn it is."""
 
     __slots__ = (
-        "_given", "_hashed", "counting", "group", "how", "members", "schedule", "shares", "target",
-        "turn",
+        "_base", "_given", "_hashed", "counting", "group", "how", "is_panicking", "is_reduced",
+        "members", "probe", "schedule", "shares", "target", "turn", "usual",
     )  # fmt: skip
 
     def __init__(
@@ -48,7 +48,15 @@ class Choice:
         self.members = members
         self._given = endpoints
         """What this table says of each member; another may say something else of it."""
-        self.how = _HOW[target.service.balancer]
+        self.how = self.usual = _HOW[target.service.balancer]
+        self.probe: Member | None = None
+        """Who gets the next request that may be repeated, though it is ejected."""
+        self.is_reduced = False
+        """Has somebody a smaller share just now, because it is ejected or returns?"""
+        self.is_panicking = False
+        """Is everybody ejected? Then nobody is: a broken answer is better than none."""
+        self._base: tuple[int, ...] | None = None
+        """What each would count if nobody was ejected; rings and tables are made of it."""
         self.shares: tuple[int, ...] | None = None
         """How much each member counts just now."""
         self.counting: dict[Member, int] = {}
@@ -64,7 +72,7 @@ class Choice:
         service = self.target.service
         window = service.slow_start_seconds
         nearby = service.locality == "prefer" and bool(self.target.unit)
-        if self.how == BY_KEY:
+        if self.usual == BY_KEY:
             window = 0.0  # keys would move with every step
         if not window and not nearby:
             self._lay_out(tuple(endpoint.weight for endpoint in self._given))
@@ -74,7 +82,7 @@ class Choice:
         changing = any(step_of(one.new_since, now, window) < STEPS for one in standings)
         if nearby:
             shares = preferring_own_unit(shares, standings, local_steps(standings))
-            changing = changing or self.how != BY_KEY
+            changing = changing or self.usual != BY_KEY
         self._lay_out(shares)
         return changing
 
@@ -82,7 +90,7 @@ class Choice:
         """The ring or table of a choice by key, made when it is first asked for."""
         if self._hashed is None:
             ids = [endpoint.id for endpoint in self._given]
-            shares = self.shares or ()
+            shares = self._base or ()
             is_ring = self.target.service.balancer == "ring_hash"
             self._hashed = Ring(ids, shares) if is_ring else Maglev(ids, shares)
         return self._hashed
@@ -92,7 +100,7 @@ class Choice:
         self.turn = before.turn
         if (
             self.members == before.members
-            and self.shares == before.shares
+            and self._base == before._base
             and self.target.service.balancer == before.target.service.balancer
         ):
             self._hashed = before._hashed
@@ -103,26 +111,43 @@ class Choice:
                 endpoint.weight,
                 member.new_since,
                 endpoint.unit == self.target.unit,
-                self.how != BY_KEY and member.rest_until > now,
+                not member.steps or (self.usual != BY_KEY and member.rest_until > now),
             )
             for member, endpoint in zip(self.members, self._given, strict=True)
         ]
 
-    def _lay_out(self, shares: tuple[int, ...]) -> None:
+    def offer(self, member: Member | None) -> None:
+        """The next request that may be repeated goes to this one, which is ejected; None to nobody
+        but those who have a share."""
+        self.probe = member if member in self.members else None
+        self.how = self.usual if self.probe is None else PROBING
+
+    def _lay_out(self, base: tuple[int, ...]) -> None:
+        if base != self._base:
+            self._base = base
+            self._hashed = None
+        members = self.members
+        shares = base
+        if any(member.steps != STEPS for member in members):
+            shares = tuple(
+                share * member.steps for share, member in zip(base, members, strict=True)
+            )
+        self.is_panicking = any(base) and not any(shares)
+        if self.is_panicking:
+            shares = base
+        self.is_reduced = shares is not base
         if shares == self.shares:
             return
         self.shares = shares
-        members = self.members
         self.counting = {members[at]: share for at, share in enumerate(shares) if share}
         self.schedule = tuple(members[at] for at in turns_of(shares))
-        self._hashed = None
 
 
 class Target:
     """One application that may be called, with everything a request to it needs."""
 
     __slots__ = (
-        "budget", "choices", "everyone", "interfaces", "key", "rule", "service", "unit",
+        "budget", "choices", "everyone", "interfaces", "key", "rule", "service", "terms", "unit",
     )  # fmt: skip
 
     def __init__(
@@ -134,8 +159,11 @@ class Target:
         unit: str = "",
         caller: str = "",
         now: float = 0.0,
+        terms: HealingTerms | None = None,
     ) -> None:
         self.service = service
+        self.terms = terms or HealingTerms(name=service.name)
+        """When one of its endpoints is taken for broken."""
         self.unit = unit
         """The caller's own; empty where there is none."""
         self.budget = RetryBudget()
@@ -159,6 +187,11 @@ class Target:
         """Everyone, and each group."""
         yield self.everyone
         yield from self.choices.values()
+
+    def offer(self, member: Member | None) -> None:
+        """The next request that may be repeated goes to this one, which is ejected."""
+        for choice in self.every_choice():
+            choice.offer(member)
 
     def continue_from(self, before: Target) -> None:
         """Go on with the turns and the budget of the table before: swaps favour nobody."""

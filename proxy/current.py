@@ -42,7 +42,8 @@ class Table:
             members = self._members(name, service, before, now if known else 0.0)
             route = self.snapshot.route.get(name)
             rule = route.rules[0] if route and route.rules else None
-            target = Target(service, members, rule, unit=unit, caller=caller, now=now)
+            terms = self.snapshot.healing.get(name)
+            target = Target(service, members, rule, unit=unit, caller=caller, now=now, terms=terms)
             if known is not None:
                 target.continue_from(known)
             self.targets[name] = target
@@ -52,6 +53,12 @@ class Table:
         """Give those their new shares that warm up, or whose unit has lost or won endpoints."""
         if self._changing:
             self._changing = [choice for choice in self._changing if choice.arrange(now)]
+
+    def reshare(self, service: str, now: float) -> None:
+        """Endpoints of this service were ejected, or return."""
+        for choice in self.targets[service].every_choice():
+            if choice.arrange(now) and choice not in self._changing:
+                self._changing.append(choice)
 
     def endpoint_stats(self) -> Iterator[EndpointStats]:
         """The counters of every endpoint in force."""
