@@ -18,15 +18,14 @@ from collections.abc import Callable, Iterable
 from typing import Literal, Protocol
 from uuid import uuid4
 
-from proxy.contract.reports import AnomalyReport, AnomalySample, ErrorClass, Subject
+from proxy.contract.reports import AnomalyReport, ErrorClass, Scope, Subject
 from proxy.contract.snapshot import Endpoint
 from proxy.failures import Failure
+from proxy.healing.evidence import Evidence
 
 REPEAT_SECONDS = 15.0
 RECOVERED_AFTER_SECONDS = 5.0
 KEYS_LIMIT = 10_000
-SAMPLES_LIMIT = 3
-_DETAIL_LIMIT = 200
 _CLASSES: tuple[ErrorClass, ...] = ("connect", "timeout", "5xx", "protocol")
 
 Key = tuple[str, str, str]
@@ -40,42 +39,18 @@ class Stats(Protocol):
     endpoint: Endpoint
     attempts: int
     answered: int
+    excused: int
 
     def errors(self) -> dict[ErrorClass, int]:
         """Failed attempts by class."""
-
-
-class _Evidence:
-    """What the relay said of one endpoint since its last report."""
-
-    __slots__ = ("interfaces", "samples")
-
-    def __init__(self) -> None:
-        self.samples: list[AnomalySample] = []
-        self.interfaces: list[str] = []
-
-    def add(self, failure: Failure) -> None:
-        """The first few are told of one by one."""
-        if len(self.samples) < SAMPLES_LIMIT:
-            self.samples.append(
-                AnomalySample(
-                    error=failure.error,
-                    detail=failure.detail[:_DETAIL_LIMIT],
-                    elapsed_seconds=round(failure.elapsed, 6),
-                    trace_id=failure.trace_id,
-                )
-            )
-        interface, known = failure.interface, self.interfaces
-        if interface and interface not in known and len(known) < SAMPLES_LIMIT:
-            known.append(interface)
 
 
 class _Watch:
     """One endpoint as of its last report, and how it is doing."""
 
     __slots__ = (
-        "answers", "attempts", "connects", "endpoint", "errors", "failing", "last_failure",
-        "last_report", "since",
+        "answers", "attempts", "connects", "endpoint", "errors", "excused", "failing",
+        "last_failure", "last_report", "since",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, now: float) -> None:
@@ -84,6 +59,7 @@ class _Watch:
         self.attempts = 0
         self.connects = 0
         self.answers = 0
+        self.excused = 0
         self.errors: dict[ErrorClass, int] = {}
         self.failing = False
         self.last_failure = 0.0
@@ -99,13 +75,16 @@ class Detector:
         wake: Callable[[], None] | None = None,
         new_id: Callable[[], str] = lambda: uuid4().hex,
         keys_limit: int = KEYS_LIMIT,
+        scope_of: Callable[[str], Scope] = lambda _: "instance",
     ) -> None:
         self.wake = wake
         """Called when an endpoint that was well fails: a tick would find something to report."""
+        self.scope_of = scope_of
+        """Whose fault it is that a service's endpoints fail, as far as that is known."""
         self._new_id = new_id
         self._keys_limit = keys_limit
         self._watches: dict[Key, _Watch] = {}
-        self._evidence: dict[Key, _Evidence] = {}
+        self._evidence: dict[Key, Evidence] = {}
         self._ticked_at: float | None = None
         self._crowded = False
 
@@ -121,7 +100,7 @@ class Detector:
         if evidence is None:
             if len(self._evidence) >= self._keys_limit:
                 del self._evidence[next(iter(self._evidence))]
-            evidence = self._evidence[key] = _Evidence()
+            evidence = self._evidence[key] = Evidence()
         evidence.add(failure)
         watch = self._watches.get(key)
         if failure.error == "connect" and self.wake and not (watch and watch.failing):
@@ -152,8 +131,9 @@ class Detector:
     ) -> Literal["failing", "recovered"] | None:
         errors = one.errors()
         connects, answers = errors["connect"], one.answered + errors["5xx"]
-        failed, answered = connects > watch.connects, answers > watch.answers
-        watch.connects, watch.answers = connects, answers
+        excused = one.excused - watch.excused
+        failed, answered = connects - excused > watch.connects, answers > watch.answers
+        watch.connects, watch.answers, watch.excused = connects, answers, one.excused
         if failed:
             watch.last_failure = now
         if not watch.failing:
@@ -174,12 +154,13 @@ class Detector:
         digest: str,
     ) -> AnomalyReport:
         errors = one.errors()
-        evidence = self._evidence.pop(key, None) or _Evidence()
+        evidence = self._evidence.pop(key, None) or Evidence()
         report = AnomalyReport(
             id=self._new_id(),
             subject=_subject(key, watch),
             phase=phase,
             rule="connect",
+            scope=self.scope_of(key[0]),
             window_start=min(watch.since, now),
             window_end=now,
             n=one.attempts - watch.attempts,
