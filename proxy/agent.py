@@ -9,18 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 import ssl
 from collections.abc import Awaitable, Callable
 from random import Random
 from time import time
 
-from proxy import __version__, aio
+from proxy import aio
 from proxy.backoff import CEILING_SECONDS, Backoff
 from proxy.channel import Channel
-from proxy.contract.identity import Node
 from proxy.contract.session import CHANNEL, FRAME_LIMIT_BYTES, Gauges, Links
-from proxy.contract.snapshot import KINDS
 from proxy.current import Current
 from proxy.encryption.holder import Holder
 from proxy.encryption.identity import Identity, peer_uri, utc_now
@@ -28,8 +25,9 @@ from proxy.encryption.pinning import NotTheConsole
 from proxy.enrolment import EnrolmentFailed
 from proxy.handover.bequest import Bequest
 from proxy.healing.detector import Detector
+from proxy.healing.warden import Warden
 from proxy.intake import Intake
-from proxy.membership import Membership
+from proxy.membership import Membership, node_of
 from proxy.outbox import Outbox
 from proxy.renewal import Early
 from proxy.reporter import Reporter
@@ -61,6 +59,7 @@ class Agent:
         gauges: Callable[[], Gauges] = Gauges,
         links: Callable[[], Links] = lambda: Links(at=time()),
         in_step: Callable[[], Awaitable[object]] | None = None,
+        warden: Warden | None = None,
         random: Random | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
@@ -81,8 +80,11 @@ class Agent:
         self._outbox = Outbox()
         self._intake = Intake(current, self._store, gauges)
         self._intake.in_step = in_step
-        self._reporter = Reporter(current, windows, detector, self._outbox, self._spool)
-        self.bequest = Bequest(self._membership, self._intake, self._outbox, self._reporter)
+        warden = warden or Warden(current)
+        self._reporter = Reporter(
+            current, windows, detector, self._outbox, self._spool, warden=warden
+        )
+        self.bequest = Bequest(self._membership, self._intake, self._outbox, self._reporter, warden)
         self._channel: Channel | None = None
         self._attempts: asyncio.Task[None] | None = None
         self._turn = 0
@@ -272,21 +274,6 @@ class Agent:
             seconds -= slice_seconds
             if self._membership.may_join_anew():
                 return
-
-
-def node_of(settings: MeshSettings) -> Node:
-    """How this process presents itself; the boot id is new each time."""
-    return Node(
-        id=settings.instance,
-        app=settings.app,
-        unit=settings.unit,
-        group=settings.group,
-        addr=settings.address,
-        boot_id=secrets.token_hex(8),
-        version=__version__,
-        interfaces=settings.interfaces,
-        caps=tuple(sorted(KINDS)),
-    )
 
 
 def _bounded(asked_seconds: float) -> float:

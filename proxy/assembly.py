@@ -24,6 +24,7 @@ from proxy.encryption.outward import Outward
 from proxy.facing import Routing
 from proxy.failures import Failures, Unheard
 from proxy.handover.passage import Passage
+from proxy.healing.warden import Warden
 from proxy.inbound.side import InboundSide
 from proxy.leaving import Leaving
 from proxy.links.ledger import Ledger
@@ -75,6 +76,8 @@ class Process:
         """Workers that carry the bytes; None carries them here."""
         self._told_by_parent: Told | None = None
         self._failures: Failures = Unheard()
+        self.warden = Warden(self.current)
+        """Ejects endpoints; in a worker its parent's word counts instead."""
 
     async def run(self) -> int:
         """Serve until SIGTERM, SIGINT, /drain or a handover; the exit status."""
@@ -114,7 +117,7 @@ class Process:
         from proxy.workers.merge import Merger
 
         merger = Merger(lambda: self.server.listeners, self.windows, self._failures, self.ledger)
-        self.crew = Crew(self.settings, self.current, merger, self.holder)
+        self.crew = Crew(self.settings, self.current, merger, self.holder, self.warden)
         await self.crew.start(doors)
 
     async def in_step(self) -> bool:
@@ -142,6 +145,7 @@ class Process:
         tls, files = settings.listen_tls, settings.upstream_tls
         tls_in = server_context(tls, settings.protocol) if tls else None
         routing, members = self._alone_routing(settings)
+        self._failures = self._failures_alone(settings)
         listener = Listener(
             name="listen",
             side="in" if tls_in and not files else "out",
@@ -149,7 +153,7 @@ class Process:
             members=members,
             pools=Pools(settings.limits, ByFiles(files) if files else None, self.ledger),
             windows=self.windows,
-            failures=Unheard(),
+            failures=self._failures,
             access_log=opened_log(settings.access_log, "listen"),
             limits=settings.limits,
             speaks=spoken_at(settings.protocol, settings.tcp, settings.listen, *settings.upstream),
@@ -159,6 +163,12 @@ class Process:
         listener.source_limit = settings.limits.source_connections
         await self.server.open(listener, settings.listen, tls_in)
         await open_beside(self.server, listener, self.current, settings.tcp, settings.access_log)
+
+    def _failures_alone(self, settings: StandaloneSettings) -> Failures:
+        """Heard where there is more than one fixed place to call."""
+        if self._told_by_parent is not None:
+            return self._told_by_parent.failures
+        return Unheard() if settings.snapshot is None else self._watched()
 
     def _alone_routing(
         self, settings: StandaloneSettings
@@ -234,7 +244,8 @@ class Process:
         from proxy.agent import Agent
         from proxy.healing.detector import Detector
 
-        detector = Detector()
+        detector = Detector(scope_of=self.warden.scope_of)
+        self.warden.heard = detector.failed
         agent = Agent(
             settings,
             self.current,
@@ -244,10 +255,16 @@ class Process:
             gauges=lambda: gauges_of(self.server.listeners),
             links=lambda: links_of(self),
             in_step=self.in_step,
+            warden=self.warden,
         )
         agent.restore(self.passage.offered)
         self.control = agent
-        return detector
+        return self._watched()
+
+    def _watched(self) -> Failures:
+        """Endpoints are judged here, where failures are heard and time is kept."""
+        self.server.each_tick = self.warden.tick
+        return self.warden
 
     def _reload(self) -> None:
         if self.file is not None:

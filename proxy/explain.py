@@ -7,13 +7,14 @@ left behind: no turn is taken, nothing is counted, no connection is opened.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import monotonic
+from time import monotonic, time
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from proxy.balancer import would_pick
 from proxy.choice import Choice
+from proxy.contract.reports import Ejection
 from proxy.errors import BadMessage, Refusal, malformed
 from proxy.http1.heads import HEAD_LIMIT, Request, parse_request
 from proxy.http1.lines import bare_line_end
@@ -221,6 +222,8 @@ def _candidate(choice: Choice, member: Member, now: float) -> Candidate:
     why = "It has its share."
     if not endpoint.weight:
         why = "Its weight is 0: it is picked for nobody."
+    elif member.ejection is not None:
+        why = _ejected(choice, member.ejection)
     elif not share:
         why = "It has no turn just now: others of the caller's own unit have them all."
     elif member.rest_until > now:
@@ -230,6 +233,19 @@ def _candidate(choice: Choice, member: Member, now: float) -> Candidate:
         member.stats.in_flight, member.opened, member.waiting, member.unreachable,
         round(max(0.0, member.rest_until - now), 3), why,
     )  # fmt: skip
+
+
+def _ejected(choice: Choice, ejection: Ejection) -> str:
+    left = max(0.0, ejection.until - time())
+    stands = {
+        "ejected": f"It is ejected for {left:.0f} s more, time {ejection.times} in a row",
+        "probing": "It is ejected, and probed by one request at a time",
+        "returning": "It returns after an ejection, and gets its share bit by bit",
+    }[ejection.state]
+    done = {"report": " Nothing is done about it but tell.", "weight": " A small share is left."}
+    if choice.is_panicking:
+        return f"{stands}: {ejection.rule}. Everybody here is, so that is ignored."
+    return f"{stands}: {ejection.rule}.{done.get(ejection.mode, '')}"
 
 
 def _patience(choice: Choice) -> Patience:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import secrets
 from pathlib import Path
 
+from proxy import __version__
 from proxy.contract.identity import Node
+from proxy.contract.snapshot import KINDS
 from proxy.encryption.holder import Holder
 from proxy.encryption.identity import Identity, utc_now
 from proxy.enrolment import EnrolmentFailed, Token, enrol, token_of
+from proxy.settings import MeshSettings
 
 logger = logging.getLogger(__name__)
 
@@ -103,3 +107,18 @@ class Membership:
 
 def _mark(token: Token) -> str:
     return hashlib.sha256(token.text.encode()).hexdigest()
+
+
+def node_of(settings: MeshSettings) -> Node:
+    """How this process presents itself; the boot id is new each time."""
+    return Node(
+        id=settings.instance,
+        app=settings.app,
+        unit=settings.unit,
+        group=settings.group,
+        addr=settings.address,
+        boot_id=secrets.token_hex(8),
+        version=__version__,
+        interfaces=settings.interfaces,
+        caps=tuple(sorted(KINDS)),
+    )

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TypeVar
 
-from proxy.contract.reports import AnomalyReport, EdgeWindow
+from proxy.contract.reports import AnomalyReport, EdgeWindow, Ejection
 from proxy.contract.session import Report
 
 K = TypeVar("K", bound=str)
@@ -45,10 +45,15 @@ class Outbox:
         end: float,
         windows: Sequence[EdgeWindow] = (),
         events: Sequence[AnomalyReport] = (),
+        ejections: tuple[Ejection, ...] | None = None,
     ) -> None:
         """Queue what was seen from `start` to `end` (epoch s): as a report, as several when it is
-        long, or as part of one that waits unsent."""
-        if not events and self._merged(start, end, windows):
+        long, or as part of one that waits unsent. Of what is ejected only the newest word waits."""
+        if ejections is not None:
+            self._supersede()
+            self._put(start, end, list(windows[:_WINDOWS_PER_REPORT]), [], ejections)
+            windows = windows[_WINDOWS_PER_REPORT:]
+        elif not events and self._merged(start, end, windows):
             return
         events_from = windows_from = 0
         while events_from < len(events) or windows_from < len(windows):
@@ -107,7 +112,7 @@ class Outbox:
 
     def _merged(self, start: float, end: float, windows: Sequence[EdgeWindow]) -> bool:
         last = self._waiting[-1] if self._waiting else None
-        if last is None or last.seq <= self._sent or not last.up:
+        if last is None or last.seq <= self._sent or not last.up or last.ejections is not None:
             return False
         if last.window_start // MERGE_SECONDS != start // MERGE_SECONDS:
             return False
@@ -121,12 +126,32 @@ class Outbox:
         last.window_end = max(last.window_end, end)
         return True
 
+    def _supersede(self) -> None:
+        """Forget what waiting reports say of ejections; what was sent cannot be changed."""
+        unsent = bisect_right(self._waiting, self._sent, key=_seq)
+        for report in self._waiting[unsent:]:
+            report.ejections = None
+        kept = [one for one in self._waiting[unsent:] if one.up or one.events]
+        self._waiting[unsent:] = kept
+
     def _put(
-        self, start: float, end: float, windows: list[EdgeWindow], events: list[AnomalyReport]
+        self,
+        start: float,
+        end: float,
+        windows: list[EdgeWindow],
+        events: list[AnomalyReport],
+        ejections: tuple[Ejection, ...] | None = None,
     ) -> None:
         self._seq += 1
         self._waiting.append(
-            Report(seq=self._seq, window_start=start, window_end=end, up=windows, events=events)
+            Report(
+                seq=self._seq,
+                window_start=start,
+                window_end=end,
+                up=windows,
+                events=events,
+                ejections=ejections,
+            )
         )
         self._with_windows += bool(windows)
         while len(self._waiting) > self._limit:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from proxy import __version__
 from proxy.admin import BodyDoor, Door, Doors, Page, SlowDoor, json_page, metrics_page
+from proxy.balancing.weights import STEPS
 from proxy.compiled import engine
 from proxy.current import Member
 from proxy.errors import Refusal
 from proxy.settings import MeshSettings
 from proxy.snapshot_file import InvalidSnapshot
+from proxy.stall import STALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +69,9 @@ class Pages:
                 "encryption": process.inbound.state() if process.inbound is not None else None,
                 "handover": process.passage.status(),
                 "workers": process.crew.status() if process.crew is not None else [],
+                "ejections": process.warden.told(),
+                "panics": process.warden.panics,
+                "stalls": STALL.seen,
                 "revision": process.current.v,
                 "digest": process.current.digest,
                 "listeners": {
@@ -89,6 +94,7 @@ class Pages:
 
     def _metrics(self) -> Page:
         from proxy.metrics.footprint import footprint
+        from proxy.metrics.healing import healing_of
         from proxy.metrics.page import Seen, exposition
         from proxy.metrics.upstreams import Upstreams
 
@@ -109,7 +115,7 @@ class Pages:
             loop_late_seconds=process.server.late_seconds,
             draining=process.server.draining,
             links=tuple(process.ledger.sums()),
-            more=[*footprint(), *self._gate()],
+            more=[*footprint(), *self._gate(), *healing_of(process.warden, STALL)],
         )
         self._upstreams = self._upstreams or Upstreams()
         text = exposition(seen, self._upstreams)
@@ -133,6 +139,7 @@ class Pages:
                 "settings": settings_shown(self._process.settings),
                 "snapshot": current.snapshot,
                 "links": self._process.ledger.told(),
+                "ejections": self._process.warden.told(),
             }
         )
 
@@ -190,5 +197,7 @@ def member_shown(member: Member) -> dict[str, object]:
         "retries": stats.retries,
         "overflows": stats.overflow,
         "circuit": member.circuit(monotonic()),
+        "share": member.steps / STEPS,
+        "excused": stats.excused,
         "unreachable_because": member.why,
     }

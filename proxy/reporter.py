@@ -7,10 +7,11 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from proxy.contract.reports import AnomalyReport
+from proxy.contract.reports import AnomalyReport, Ejection
 from proxy.contract.session import Report
 from proxy.current import Current
 from proxy.healing.detector import Detector
+from proxy.healing.warden import Warden
 from proxy.outbox import Outbox
 from proxy.spool import EventSpool
 from proxy.windows import Windows
@@ -18,6 +19,8 @@ from proxy.writer import LatestWriter
 
 TICK_SECONDS = 1.0
 COALESCE_SECONDS = 0.1
+EJECTIONS_SECONDS = 15.0
+"""After so long every active ejection is told again, so that whoever lost a report converges."""
 
 
 class Reporter:
@@ -31,6 +34,7 @@ class Reporter:
         outbox: Outbox,
         spool: EventSpool,
         now: Callable[[], float] = time.time,
+        warden: Warden | None = None,
     ) -> None:
         self._current = current
         self._windows = windows
@@ -50,7 +54,11 @@ class Reporter:
         """Set when a receipt has come."""
         self.heir: Callable[[Report], None] | None = None
         """Takes what is seen from now on: another process reports, and keeps events on disk."""
-        detector.wake = self._woken.set
+        self._warden = warden or Warden(current)
+        self._ejections_due = 0.0
+        self._has_ejections = True
+        """Did the last word name one? The first says so, as a former process may have had some."""
+        detector.wake = self._warden.wake = self._woken.set
 
     def restore(self) -> None:
         """Queue again what a former process could not deliver."""
@@ -102,7 +110,9 @@ class Reporter:
         windows = self._windows.drain() if with_windows else []
         table = self._current.table
         events = self._detector.tick(table.endpoint_stats(), end, table.digest)
-        if not windows and not events:
+        events += self._warden.take()
+        ejections = self._ejections(end) if with_windows and self.heir is None else None
+        if not windows and not events and ejections is None:
             return
         if self.heir is not None:
             self.heir(
@@ -111,10 +121,21 @@ class Reporter:
                 )
             )
             return
-        self._outbox.add(min(start, end), end, windows, events)
+        self._outbox.add(min(start, end), end, windows, events, ejections)
         if events:
             self._keep()
         self.fresh.set()
+
+    def _ejections(self, now: float) -> tuple[Ejection, ...] | None:
+        """All that are active, if it is time to say so; that there are none is said once."""
+        if 0 <= self._ejections_due - now <= EJECTIONS_SECONDS:
+            return None
+        told = self._warden.told()
+        if not told and not self._has_ejections:
+            return None
+        self._ejections_due = now + EJECTIONS_SECONDS
+        self._has_ejections = bool(told)
+        return told
 
     def adopt(self, report: Report) -> None:
         """Report what another process has seen."""

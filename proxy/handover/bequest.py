@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from proxy.contract.reports import Ejection
 from proxy.contract.session import Report
 from proxy.handover.words import Inheritance
 from proxy.intake import Intake
@@ -20,6 +21,7 @@ from proxy.outbox import Outbox
 from proxy.reporter import Reporter
 
 if TYPE_CHECKING:
+    from proxy.healing.warden import Warden
     from proxy.membership import Membership
 
 logger = logging.getLogger(__name__)
@@ -78,12 +80,18 @@ class Bequest:
     """Held by an agent; `mine` is set while this process speaks for the instance."""
 
     def __init__(
-        self, membership: Membership, intake: Intake, outbox: Outbox, reporter: Reporter
+        self,
+        membership: Membership,
+        intake: Intake,
+        outbox: Outbox,
+        reporter: Reporter,
+        warden: Warden,
     ) -> None:
         self._membership = membership
         self._intake = intake
         self._outbox = outbox
         self._reporter = reporter
+        self._warden = warden
         self._late: list[Report] = []
         self.mine = asyncio.Event()
         self.mine.set()
@@ -121,7 +129,13 @@ class Bequest:
             identity=identity.carried() if identity is not None else None,
             snapshot=self._intake.whole(),
             reports=self._outbox.unsaid(),
+            ejections=self._ejections(),
         )
+
+    def _ejections(self) -> tuple[Ejection, ...]:
+        """All that are active; from now on the other process speaks of them."""
+        self._warden.muted = True
+        return self._warden.told()
 
     def resume(self) -> None:
         """Nobody took it: go on, and report what was seen meanwhile."""
@@ -129,6 +143,7 @@ class Bequest:
         late, self._late = self._late, []
         for report in late:
             self._reporter.adopt(report)
+        self._warden.muted = False
         self._intake.keep()
         self.mine.set()
 
@@ -153,5 +168,6 @@ class Bequest:
                 logger.warning("%s A join token is needed.", error)
         if inheritance.snapshot:
             self._intake.adopt(inheritance.snapshot)
+        self._warden.restore(inheritance.ejections)
         for report in inheritance.reports:
             self._reporter.adopt(report)

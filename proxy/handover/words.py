@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import msgspec
 
+from proxy.contract.reports import Ejection
 from proxy.contract.session import Report
 from proxy.encryption.carried import Carried
 
@@ -64,6 +65,8 @@ class Inheritance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     reports: tuple[Report, ...] = ()
     """What the console has no receipt for. Windows that were sent are left out, for they would be
     counted twice; events name themselves."""
+    ejections: tuple[Ejection, ...] = ()
+    """Endpoints that are left out, or were and return."""
 
 
 class Go(msgspec.Struct, frozen=True, kw_only=True, tag="go"):

@@ -74,7 +74,7 @@ def _gauges(members: Members) -> Iterator[Family]:
     )
     readings: tuple[tuple[str, str, Callable[[Member], float]], ...] = (
         ("endpoints", "Endpoints in force.", lambda member: 1),
-        ("blacklisted", "Endpoints that could not be reached and rest.", _is_unreachable),
+        ("blacklisted", "Endpoints that rest, or are ejected.", _is_left_out),
         ("requests_in_flight", "Attempts under way.", lambda member: member.stats.in_flight),
         ("requests_pending", "Requests that wait for a connection.", lambda member: member.waiting),
     )
@@ -87,8 +87,8 @@ def _gauges(members: Members) -> Iterator[Family]:
         )
 
 
-def _is_unreachable(member: Member) -> float:
-    return member.unreachable > 0
+def _is_left_out(member: Member) -> float:
+    return member.unreachable > 0 or member.steps == 0
 
 
 def _summed(readings: Iterable[tuple[Labels, float]]) -> list[Sample]:

@@ -8,6 +8,7 @@ when every worker has it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from proxy.sockets import Bound, share
 from proxy.wire import Ended
 from proxy.workers.hand import Hand
 from proxy.workers.merge import Merger
+from proxy.workers.shown import exposition, status
 from proxy.workers.words import (
     Accept,
     Accepting,
@@ -32,6 +34,7 @@ from proxy.workers.words import (
     FromWorker,
     Gone,
     Identify,
+    Regard,
     Seen,
     Setup,
     Swap,
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from proxy.encryption.carried import Carried
     from proxy.encryption.holder import Holder
     from proxy.encryption.identity import Identity
+    from proxy.healing.warden import Warden
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +63,12 @@ class Crew:
     """Every worker of one parent."""
 
     def __init__(
-        self, settings: Settings, current: Current, merger: Merger, holder: Holder
+        self,
+        settings: Settings,
+        current: Current,
+        merger: Merger,
+        holder: Holder,
+        warden: Warden,
     ) -> None:
         self._settings = settings
         self._current = current
@@ -67,8 +76,7 @@ class Crew:
         self._hands = [Hand(number) for number in range(settings.workers)]
         self._keepers: list[asyncio.Task[None]] = []
         self._bound: list[Bound] = []
-        self._accepting = False
-        self._announced = False
+        self._accepting = self._announced = False
         self._ending = False
         self._changed = asyncio.Event()
         self._swap = self._swap_of(current)
@@ -76,6 +84,9 @@ class Crew:
         self._identifying: asyncio.Task[None] | None = None
         self._holder = holder
         self._carried: tuple[Identity, Carried] | None = None
+        self._warden = warden
+        self._turn = 0
+        warden.spread = self._spread_regard
         current.watch(self.spread)
         holder.watch(self._spread_identity)
 
@@ -122,6 +133,23 @@ class Crew:
             said = Identify(identity=identity)
             self._identifying = aio.spawn(self._tell_all(said), name="identify the workers")
 
+    def _spread_regard(self) -> None:
+        aio.spawn(self._tell_regard(), name="tell the workers who is ejected")
+
+    async def _tell_regard(self) -> None:
+        """Shares are everybody's; a probe is one worker's, in turn."""
+        regard = self._regard()
+        self._turn = (self._turn + 1) % len(self._hands)
+        for hand in self._hands:
+            offered = regard.offered if hand.number == self._turn else ()
+            await self._tell(hand, msgspec.structs.replace(regard, offered=offered))
+
+    def _regard(self) -> Regard:
+        return Regard(
+            shares=tuple((*key, steps) for key, steps in self._warden.shares.items()),
+            offered=self._warden.offers,
+        )
+
     def _identity(self) -> Carried | None:
         """What the workers are to prove."""
         identity = self._holder.identity
@@ -165,37 +193,11 @@ class Crew:
 
     def status(self) -> list[dict[str, object]]:
         """For the admin page."""
-        return [
-            {
-                "worker": hand.number,
-                "pid": hand.pid,
-                "state": hand.state,
-                "up_seconds": round(hand.up_seconds, 1),
-                "revision": hand.swapped,
-                "callers": self._merger.connections(hand.number),
-                "restarts": hand.restarts,
-                "loop_late_seconds": hand.late_seconds,
-            }
-            for hand in self._hands
-        ]
+        return status(self._hands, self._merger.connections)
 
     def exposition(self) -> str:
         """Of each worker, in Prometheus text format."""
-        return "".join(
-            [
-                *self._family("up", "gauge", lambda hand: hand.state == "accepting"),
-                *self._family("restarts_total", "counter", lambda hand: hand.restarts),
-                *self._family(
-                    "connections", "gauge", lambda hand: self._merger.connections(hand.number)
-                ),
-                *self._family("loop_late_seconds", "gauge", lambda hand: hand.late_seconds),
-            ]
-        )
-
-    def _family(self, name: str, kind: str, value: Callable[[Hand], float]) -> Iterator[str]:
-        yield f"# TYPE meshproxy_worker_{name} {kind}\n"
-        for hand in self._hands:
-            yield f'meshproxy_worker_{name}{{worker="{hand.number}"}} {value(hand):g}\n'
+        return exposition(self._hands, self._merger.connections)
 
     # one worker
 
@@ -243,16 +245,7 @@ class Crew:
                 hand.late_seconds = message.late_seconds
                 self._merger.take(hand.number, message)
             case Up():
-                hand.state, hand.swapped = "up", begun_with.v
-                if self._swap is not begun_with:
-                    await hand.say(self._swap)
-                identity = self._identity()
-                if identity is not None:  # it may be another than the one it began with
-                    await hand.say(Identify(identity=identity))
-                if self._announced:
-                    await hand.say(Announce())
-                if self._accepting:
-                    await hand.say(Accept())
+                await self._is_up(hand, begun_with)
             case Accepting():
                 hand.state = "accepting"
             case Swapped():
@@ -260,6 +253,21 @@ class Crew:
             case Failed():
                 hand.why = message.why
                 logger.warning("Worker %d cannot serve: %s", hand.number, message.why)
+
+    async def _is_up(self, hand: Hand, begun_with: Swap) -> None:
+        """Tell it what has changed since it was told what to be."""
+        hand.state, hand.swapped = "up", begun_with.v
+        if self._swap is not begun_with:
+            await hand.say(self._swap)
+        identity = self._identity()
+        if identity is not None:  # it may be another than the one it began with
+            await hand.say(Identify(identity=identity))
+        if self._warden.shares:
+            await hand.say(msgspec.structs.replace(self._regard(), offered=()))
+        if self._announced:
+            await hand.say(Announce())
+        if self._accepting:
+            await hand.say(Accept())
 
     def _behind(self, v: int) -> Iterator[Hand]:
         """Those who serve by something older: revisions only grow, and whoever is further already
@@ -269,11 +277,13 @@ class Crew:
 
     async def _tell_all(self, message: msgspec.Struct) -> None:
         for hand in self._hands:
-            try:
-                async with asyncio.timeout(SWAP_SECONDS):
-                    await hand.say(message)
-            except (Ended, TimeoutError):
-                continue  # whoever keeps it starts it again, with what holds then
+            await self._tell(hand, message)
+
+    @staticmethod
+    async def _tell(hand: Hand, message: msgspec.Struct) -> None:
+        with contextlib.suppress(Ended, TimeoutError):
+            async with asyncio.timeout(SWAP_SECONDS):
+                await hand.say(message)  # whoever keeps it starts it again, with what holds then
 
     async def _until(self, is_so: Callable[[], bool], seconds: float) -> bool:
         try:

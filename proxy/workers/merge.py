@@ -125,6 +125,8 @@ class Merger:
             return
         for name, n in seen.added.items():
             setattr(member.stats, name, getattr(member.stats, name) + n)
+        if seen.median_seconds:  # each worker has its share of the same requests
+            member.stats.median_seconds = seen.median_seconds
         standing = self._standing.setdefault(worker, {})
         standing[key] = (
             seen.in_flight,

@@ -135,6 +135,7 @@ class Teller:
                         idle=stands[2],
                         waiting=stands[3],
                         encrypted=stands[4],
+                        median_seconds=stats.median_seconds,
                     )
                 )
         return changed

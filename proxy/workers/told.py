@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from time import monotonic
 
+from proxy.balancing.weights import STEPS
 from proxy.contract import codec
 from proxy.control import Alone
 from proxy.current import Current
 from proxy.encryption.carried import Carried
 from proxy.encryption.holder import Holder
 from proxy.workers.teller import Heard
-from proxy.workers.words import Swap
+from proxy.workers.words import Regard, Swap
 
 logger = logging.getLogger(__name__)
 
 TELL_SECONDS = 1.0
 COALESCE_SECONDS = 0.1
+NOBODY = ("", "", "")
 
 
 class Told(Alone):
@@ -35,6 +38,22 @@ class Told(Alone):
         if swap.v:
             snapshot = codec.decode_snapshot(swap.snapshot)
             self._current.swap(snapshot, swap.v, swap.digest)
+
+    def regard(self, regard: Regard) -> None:
+        """Give endpoints the shares that the parent judged right."""
+        table, now = self._current.table, monotonic()
+        wanted = {(service, id, addr): steps for service, id, addr, steps in regard.shares}
+        changed = set()
+        for key, member in table.members.items():
+            steps = wanted.get(key, STEPS)
+            if member.steps != steps:
+                member.steps = steps
+                changed.add(key[0])
+        for name in changed:
+            table.reshare(name, now)
+        offered = {key[0]: key for key in regard.offered}
+        for name, target in table.targets.items():
+            target.offer(table.members.get(offered.get(name, NOBODY)))
 
     def identify(self, identity: Carried | None) -> None:
         """Prove what the parent proves."""

@@ -4,6 +4,7 @@ parent: setup (with the sockets)     worker: up, or failed
 parent: accept                       worker: accepting
 parent: swap, whenever it changes    worker: swapped
 parent: identify, whenever it is renewed
+parent: regard, whenever an endpoint is ejected or returns
 parent: announce, drain              worker: gone
                                      worker: seen, each second
 """
@@ -49,6 +50,14 @@ class Identify(msgspec.Struct, frozen=True, kw_only=True, tag="identify"):
 
 class Accept(msgspec.Struct, frozen=True, tag="accept"):
     """Accept connections."""
+
+
+class Regard(msgspec.Struct, frozen=True, kw_only=True, tag="regard"):
+    """Endpoints (service, id, address) that have less than their whole share just now, and which;
+    all others have it. Those that are `offered` get the next request that may be repeated."""
+
+    shares: tuple[tuple[str, str, str, int], ...] = ()
+    offered: tuple[tuple[str, str, str], ...] = ()
 
 
 class Announce(msgspec.Struct, frozen=True, tag="announce"):
@@ -112,6 +121,8 @@ class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     idle: int = 0
     waiting: int = 0
     encrypted: int = 0
+    median_seconds: float = 0.0
+    """About half of its answers took longer."""
 
 
 class GateSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +146,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="s
     late_seconds: float = 0.0
 
 
-FromParent = Setup | Accept | Swap | Identify | Announce | Drain
+FromParent = Setup | Accept | Swap | Identify | Regard | Announce | Drain
 FromWorker = Up | Failed | Accepting | Swapped | Gone | Seen
 FROM_PARENT: msgspec.msgpack.Decoder[FromParent] = msgspec.msgpack.Decoder(FromParent)
 FROM_WORKER: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)

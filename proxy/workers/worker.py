@@ -28,6 +28,7 @@ from proxy.workers.words import (
     FromParent,
     Gone,
     Identify,
+    Regard,
     Setup,
     Swap,
     Swapped,
@@ -91,6 +92,8 @@ class Worker:
                         await self._wire.send(Swapped(v=message.v))
                     case Identify():
                         told.identify(message.identity)
+                    case Regard():
+                        told.regard(message)
                     case Accept():
                         await process.server.accept()
                         await self._wire.send(Accepting())

@@ -102,19 +102,19 @@ class _Server(ThreadingHTTPServer):
 class Origin:
     """A plain HTTP server in a thread that remembers what it saw."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.seen: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
         handler = type("Handler", (_Origin,), {"seen": self.seen, "gate": self.gate})
-        self.server = _Server(("127.0.0.1", 0), handler)
+        self.server = _Server(("127.0.0.1", port), handler)
         self.address = f"127.0.0.1:{self.server.server_address[1]}"
 
 
 @contextmanager
-def origin_server() -> Iterator[Origin]:
+def origin_server(port: int = 0) -> Iterator[Origin]:
     """An origin that serves while the block lasts."""
-    made = Origin()
+    made = Origin(port)
     thread = threading.Thread(target=made.server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

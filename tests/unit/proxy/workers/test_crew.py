@@ -9,6 +9,7 @@ import pytest
 from proxy.contract.snapshot import Snapshot
 from proxy.current import Current
 from proxy.encryption.holder import Holder
+from proxy.healing.warden import Warden
 from proxy.settings import HostPort, StandaloneSettings
 from proxy.workers import crew as room
 from proxy.workers.crew import Crew
@@ -35,7 +36,7 @@ def _crew(wanted: int, hands: list[Known]) -> Crew:
     current.swap(Snapshot(), wanted)
     place = HostPort("127.0.0.1", 1)
     settings = StandaloneSettings(listen=place, upstream=(place,), workers=len(hands))
-    crew = Crew(settings, current, cast("Merger", None), Holder())
+    crew = Crew(settings, current, cast("Merger", None), Holder(), Warden(current))
     crew._hands = [*hands]
     return crew
 
