@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import ListAPIView
@@ -25,6 +26,7 @@ from meshconsole.healing.case_shapes import (
     RemovalInput,
     WordInput,
 )
+from meshconsole.healing.case_views import report_of
 from meshconsole.healing.selectors import Facets
 
 _PICKED = [OpenApiParameter(name, str) for name in case_selectors.FILTERS]
@@ -67,6 +69,15 @@ class CaseView(APIView):
     def get(self, request: Request, pk: int) -> Response:
         """With its gates, its plan, the facts it was decided on, and every executed step."""
         return _answer(request, case_selectors.case_get(pk))
+
+
+class CaseReportView(APIView):
+    """One case as a document."""
+
+    @extend_schema(operation_id="case_report", responses={(200, "text/markdown"): str})
+    def get(self, request: Request, pk: int) -> HttpResponse:
+        """The whole story as Markdown, readable without the console."""
+        return report_of(pk)
 
 
 class FirstLine(CursorPaging):

@@ -11,12 +11,15 @@ from django.views.decorators.http import require_safe
 
 from meshconsole.core.pages import page_of, search_of
 from meshconsole.healing import case_selectors
+from meshconsole.healing.case_buttons import buttons_of
 from meshconsole.healing.case_markdown import case_markdown
 from meshconsole.healing.case_states import EXECUTING, WAITING_FOR_PERSON
 from meshconsole.healing.case_story import story_of
 from meshconsole.healing.case_words import action_word
 from meshconsole.healing.facets import facet_links
 
+FIRST_BUTTONS = 2
+"""The others stand under "more"."""
 MARKDOWN = "text/markdown; charset=utf-8"
 
 
@@ -35,18 +38,23 @@ def case_rows(request: HttpRequest) -> HttpResponse:
 @require_safe
 def case(request: HttpRequest, pk: int) -> HttpResponse:
     """One case with its whole story."""
-    return render(request, "healing/case.html", _shown(pk))
+    return render(request, "healing/case.html", case_shown(request, pk))
 
 
 @require_safe
 def case_live(request: HttpRequest, pk: int) -> HttpResponse:
     """Its moving part again."""
-    return render(request, "healing/_case.html", _shown(pk))
+    return render(request, "healing/_case.html", case_shown(request, pk))
 
 
 @require_safe
 def case_report(request: HttpRequest, pk: int) -> HttpResponse:
     """The story as Markdown, to keep."""
+    return report_of(pk)
+
+
+def report_of(pk: int) -> HttpResponse:
+    """A case's report as a file; raises NotFound."""
     text = case_markdown(story_of(case_selectors.case_get(pk), timezone.now()))
     response = HttpResponse(text, content_type=MARKDOWN)
     response["Content-Disposition"] = f'inline; filename="case-{pk}.md"'
@@ -70,9 +78,12 @@ def _list(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _shown(pk: int) -> dict[str, Any]:
+def case_shown(request: HttpRequest, pk: int) -> dict[str, Any]:
+    """One case as its page shows it to who asks."""
     story = story_of(case_selectors.case_get(pk), timezone.now())
     plan = story.case.plan or {}
+    buttons = buttons_of(story.case, request.user)
+    reasons = [one.action["reason"] for one in buttons if one.is_offered]
     return {
         "story": story,
         "case": story.case,
@@ -84,4 +95,10 @@ def _shown(pk: int) -> dict[str, Any]:
         "is_acting": story.case.state in EXECUTING,
         "waits_for_person": story.case.state in WAITING_FOR_PERSON,
         "is_moving": story.case.is_open,
+        "title": f"Case {pk}, {story.case.instance}",
+        "buttons": buttons,
+        "first_buttons": [one for one in buttons if one.is_offered][:FIRST_BUTTONS],
+        "more_buttons": [one for one in buttons if one.is_offered][FIRST_BUTTONS:],
+        "refused_verbs": next(filter(None, reasons), ""),
+        "approval": story.case.approvals.order_by("-pk").first(),
     }

@@ -23,6 +23,7 @@ api_urlpatterns: list[URLPattern] = [
     path("cases", case_api.CasesView.as_view(), name="cases"),
     path("cases/facets", case_api.CaseFacetsView.as_view(), name="case_facets"),
     path("cases/<int:pk>", case_api.CaseView.as_view(), name="case"),
+    path("cases/<int:pk>.md", case_api.CaseReportView.as_view(), name="case_report"),
     path("cases/<int:pk>/timeline", case_api.CaseTimelineView.as_view(), name="case_timeline"),
     path("cases/<int:pk>/dismiss", case_api.CaseDismissView.as_view(), name="case_dismiss"),
     path("cases/<int:pk>/hold", case_api.CaseHoldView.as_view(), name="case_hold"),

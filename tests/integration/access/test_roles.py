@@ -5,6 +5,7 @@ The table is made from the URL configuration itself: a new address is in it from
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -36,11 +37,8 @@ ALL = list(_patterns(get_resolver()))
 
 
 def _concrete(path: str) -> str:
-    parts = [
-        ("1" if part.startswith("<int") else "nothing-here") if part.startswith("<") else part
-        for part in path.replace("$", "").split("/")
-    ]
-    return "/" + "/".join(parts)
+    filled = re.sub(r"<int:\w+>", "1", path.replace("$", ""))
+    return "/" + re.sub(r"<[^>]+>", "nothing-here", filled)
 
 
 def _needed(view: Any, method: str) -> Role | None:

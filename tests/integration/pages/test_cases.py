@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
+from rest_framework.test import APIClient
 
+from meshconsole.healing.approvals import approval_request
 from meshconsole.healing.case_states import CaseEvent, CaseState
 from meshconsole.healing.cases import case_move, cases_open
-from tests.harness.cases import SUBJECT, a_case
+from tests.harness.cases import PLAN, SUBJECT, a_case
 
 pytestmark = pytest.mark.django_db
 Browser = Callable[[str], Client]
@@ -143,3 +147,90 @@ def test_the_report_tells_the_whole_story_and_lets_nobody_write_markup(
 def test_strangers_are_turned_away(browser_of: Browser, path: str) -> None:
     assert browser_of("stranger").get(path).status_code == 403
     assert Client().get(path).status_code == 302
+
+
+def test_the_report_is_there_for_scripts_too(api_of: Callable[[str], APIClient]) -> None:
+    case = a_case(CaseState.RESOLVED)
+    answer = api_of("viewer").get(f"/api/v1/cases/{case.pk}.md")
+    assert answer["Content-Type"] == "text/markdown; charset=utf-8"
+    assert f"# Case {case.pk}" in answer.content.decode()
+    assert api_of("viewer").get("/api/v1/cases/999999.md").status_code == 404
+    assert api_of("stranger").get(f"/api/v1/cases/{case.pk}.md").status_code == 403
+
+
+def test_a_case_offers_what_its_state_allows_and_says_what_a_role_forbids(
+    browser_of: Browser,
+) -> None:
+    case = a_case(CaseState.COOLING)
+    page = text(browser_of("operator"), f"/cases/{case.pk}/")
+    assert re.findall(r'id="verb-(\w+)"', page) == ["hold", "dismiss", "remove"]
+    assert 'aria-disabled="true"' not in page
+    looked_at = text(browser_of("viewer"), f"/cases/{case.pk}/")
+    assert "This needs the role operator; yours is viewer." in looked_at
+    assert 'id="ask-hold"' not in looked_at
+
+
+def test_a_case_is_held_and_released_by_its_forms(browser_of: Browser) -> None:
+    case = a_case(CaseState.COOLING)
+    client = browser_of("operator")
+    answer = client.post(f"/cases/{case.pk}/hold/", {"reason": "Look first."})
+    assert answer["Location"] == f"/cases/{case.pk}/"
+    case.refresh_from_db()
+    assert (case.state, case.held_by) == ("held", "operator")
+    asked = client.post(
+        f"/cases/{case.pk}/release/", {"reason": "Seen."}, headers={"HX-Request": "true"}
+    )
+    assert asked["HX-Redirect"] == f"/cases/{case.pk}/"
+
+
+def test_a_form_that_is_refused_says_why_in_its_dialog_and_on_the_page(
+    browser_of: Browser,
+) -> None:
+    case = a_case(CaseState.RESOLVED)
+    client = browser_of("operator")
+    inside = client.post(
+        f"/cases/{case.pk}/hold/", {"reason": "Late."}, headers={"HX-Request": "true"}
+    )
+    assert inside.status_code == 409
+    assert "to hold it is not possible" in inside.content.decode()
+    whole = client.post(f"/cases/{case.pk}/dismiss/", {"reason": ""})
+    assert whole.status_code == 422
+    assert "Say why" in whole.content.decode()
+    assert 'id="case"' in whole.content.decode()
+
+
+def test_a_removal_asks_for_the_name(browser_of: Browser) -> None:
+    case = a_case(CaseState.COOLING)
+    client = browser_of("operator")
+    wrong = client.post(f"/cases/{case.pk}/remove/", {"reason": "Broken.", "confirm": "stock-2"})
+    assert wrong.status_code == 422
+    assert "Type stock-1 to confirm it." in wrong.content.decode()
+    client.post(f"/cases/{case.pk}/remove/", {"reason": "Broken.", "confirm": "stock-1"})
+    case.refresh_from_db()
+    assert (case.state, case.asked_by) == ("gated", "operator")
+
+
+def test_a_closed_case_is_judged(browser_of: Browser) -> None:
+    case = a_case(CaseState.RESOLVED)
+    client = browser_of("operator")
+    client.post(f"/cases/{case.pk}/mark/", {"reason": "A drill.", "mark": "false_alarm"})
+    assert "false alarm" in text(client, f"/cases/{case.pk}/")
+    assert "False alarm, by operator: A drill." in text(client, f"/cases/{case.pk}.md")
+
+
+@pytest.mark.parametrize("verb", ["hold", "release", "retry", "dismiss", "mark", "remove"])
+def test_who_may_only_look_changes_nothing(browser_of: Browser, verb: str) -> None:
+    case = a_case(CaseState.COOLING)
+    answer = browser_of("viewer").post(f"/cases/{case.pk}/{verb}/", {"reason": "Because."})
+    assert answer.status_code == 403
+    case.refresh_from_db()
+    assert case.state == "cooling"
+
+
+def test_a_case_that_waits_leads_to_its_approval(browser_of: Browser) -> None:
+    case = a_case(CaseState.AWAITING_APPROVAL)
+    plan = PLAN | {"hash": case.plan_hash}
+    now = timezone.now()
+    asked = approval_request(case, plan, 1, now + timedelta(seconds=90), now=now)
+    page = text(browser_of("approver"), f"/cases/{case.pk}/")
+    assert f'id="decide" href="/approvals/{asked.pk}/"' in page
