@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: demo test test-fast compiled bench bench-peers drill soak shots lint clean lock help venv venv-dev xds
+.PHONY: demo break test test-fast compiled bench bench-peers drill soak shots lint clean lock help venv venv-dev xds
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
 ARGS ?=
@@ -21,6 +21,9 @@ compiled: venv-dev ## The proxy's busiest modules as machine code: a fifth less 
 bench: venv-dev ## Figures: start-up, weight click, sidecars, pages, CPU beside the peers
 	@$(PY) .ci/compile.py || true
 	@$(PY) -m tests.bench $(ARGS)
+
+break: venv ## Break an instance of the running demo (ARGS="order-3 dead"), or mend it (ARGS="order-3 mend")
+	@$(PY) manage.py fault $(ARGS)
 
 bench-peers: venv-dev ## Envoy into .venv (100 MB), to be measured beside by the bench
 	@.ci/venv requirements-bench.lock

@@ -10,6 +10,7 @@ from meshconsole.access import urls as access
 from meshconsole.audit import urls as audit
 from meshconsole.core import urls as core
 from meshconsole.core.headers import inline_styles
+from meshconsole.demo import urls as demo
 from meshconsole.discovery import urls as discovery
 from meshconsole.encryption import urls as encryption
 from meshconsole.front import urls as front
@@ -23,7 +24,7 @@ from meshconsole.telemetry import urls as telemetry
 
 ROOMS = (
     core, access, audit, live, inventory, telemetry, encryption, steering, healing, rollouts,
-    discovery, front,
+    discovery, front, demo,
 )  # fmt: skip
 
 _docs = inline_styles(SpectacularSwaggerSplitView.as_view(url_name="api:schema"))

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import time
-from pathlib import Path
-
-import msgspec
-
 from healer.actuators.names import order_check
 from healer.actuators.protocol import (
     ACTIONS,
@@ -25,7 +19,7 @@ from healer.actuators.protocol import (
 )
 from healer.actuators.surroundings import Surroundings
 from meshconsole.healing.actuator_settings import ProcessSettings
-from meshconsole.healing.supervision import LINE_BYTES, Answer, Ask
+from meshconsole.healing.supervision import Answer, Ask, NoAnswer, NotSent, asked
 
 _PARTS: dict[Action, str] = {
     "restart_sidecar": "the sidecar",
@@ -101,7 +95,14 @@ class ProcessActuator:
                 "This healer has no supervisor: set MESH_PROCESS_SOCKET to its socket, or choose "
                 "another actuator."
             )
-        answer = asked(self._socket, ask, order.deadline_seconds)
+        try:
+            answer = asked(self._socket, ask, order.deadline_seconds)
+        except NotSent as error:
+            raise NotNow(str(error)) from None
+        except NoAnswer as error:
+            if ask.verb != "order":
+                raise NotNow(str(error)) from None
+            raise AmbiguousResult(f"{error} Ask for the status of {order.key}.") from None
         match answer.problem:
             case "":
                 return answer
@@ -110,38 +111,3 @@ class ProcessActuator:
             case "busy":
                 raise NotNow(answer.detail)
         raise Refused(answer.detail)
-
-
-def asked(path: Path, ask: Ask, seconds: float) -> Answer:
-    """One question and its answer.
-
-    Raises NotNow when nothing was sent, and AmbiguousResult when an order was and no answer came.
-    """
-    ends = time.monotonic() + seconds
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-        line.settimeout(seconds)
-        try:
-            line.connect(str(path))
-        except OSError as error:
-            raise NotNow(
-                f"The supervisor does not answer ({error.strerror or error}): is the demo running?"
-            ) from None
-        try:
-            line.sendall(msgspec.json.encode(ask) + b"\n")
-            return msgspec.json.decode(_line(line, ends), type=Answer)
-        except (OSError, msgspec.DecodeError) as error:
-            text = f"The supervisor gave no answer to {ask.verb} ({str(error) or 'nothing heard'})."
-            if ask.verb == "order":
-                raise AmbiguousResult(f"{text} Ask for the status of {ask.key}.") from None
-            raise NotNow(text) from None
-
-
-def _line(line: socket.socket, ends: float) -> bytes:
-    heard = b""
-    while not heard.endswith(b"\n"):
-        line.settimeout(max(0.001, ends - time.monotonic()))
-        more = line.recv(LINE_BYTES)
-        if not more or len(heard) > LINE_BYTES:
-            raise OSError("it hung up")
-        heard += more
-    return heard

@@ -65,6 +65,7 @@ VERBS: dict[str, Role] = {
     "case_retry": Role.operator,
     "case_mark": Role.operator,
     "removal_start": Role.operator,
+    "demo_break": Role.operator,
     "encryption_set": Role.operator,
     "encryption_force": Role.admin,
     "join_token_create": Role.admin,

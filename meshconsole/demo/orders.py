@@ -59,7 +59,7 @@ class Orders:
         match ask.verb:
             case "look":
                 return Answer(parts=self._parts(ask.instance))
-            case "hold":
+            case "hold" | "release":
                 return await self._held(ask)
         if problem := self._problem(ask, entry):
             return problem
@@ -70,8 +70,12 @@ class Orders:
 
     async def _held(self, ask: Ask) -> Answer:
         try:
-            await self._keep.hold(self._child(ask.instance, ask.part))
-        except NoSuchChild as error:
+            name = self._child(ask.instance, ask.part)
+            if ask.verb == "hold":
+                await self._keep.hold(name)
+            elif self._keep.running(name) is None:
+                await self._keep.restart(name)
+        except (NoSuchChild, TimeoutError) as error:
             return _no("unknown_instance", str(error))
         return Answer(state="done", parts=self._parts(ask.instance))
 

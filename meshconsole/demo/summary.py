@@ -21,6 +21,7 @@ def summary(demo: DemoFile, password: str, seconds: float) -> list[str]:
             f"  processes  {count}, each with a log in .meshconsole/logs and a line in demo.json",
             "  stop       Ctrl-C ends all of it",
         ]
+    broken = demo.services[4].instance
     return [
         "",
         f"The mesh serves after {seconds:.1f} s.",
@@ -29,7 +30,7 @@ def summary(demo: DemoFile, password: str, seconds: float) -> list[str]:
         f"  entrance   {demo.entrance}   GET /browse, POST /checkout, POST /transfer",
         f"  sample     {chain}, in two units, each instance behind its own sidecar",
         f'  load       {demo.load}/_stats   (POST /_rate {{"rate": n}} changes it)',
-        f'  break it   POST {demo.services[2].control}/_control {{"die": true}}',
+        f'  break it   {demo.console}/demo/faults/   or make break ARGS="{broken} dead"',
         f"  processes  {count}, each with a log in .meshconsole/logs and a line in demo.json",
         "  stop       Ctrl-C ends all of it",
     ]

@@ -79,6 +79,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
     ),
     ("Record", (("Audit", "audit", "d", "audit:entries"),)),
 )
+_OF_DEMO = ("Demo", (("Faults", "warn", "b", "demo:faults"),))
 
 
 def chrome(request: HttpRequest) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def _chrome(request: HttpRequest) -> Chrome:
         cursor=cursor_now(),
         nav=[
             {"title": title, "places": [_place(request.path, *place) for place in places]}
-            for title, places in _GROUPS
+            for title, places in (*_GROUPS, *((_OF_DEMO,) if settings.MESH_DEMO else ()))
         ],
     )
 

@@ -22,6 +22,7 @@ FLAGS = [
 ]
 PAGES = {
     "overview": "/",
+    "faults": "/demo/faults/",
     "topology": "/topology/",
     "applications": "/applications/",
     "application": "/applications/order/",

@@ -148,6 +148,5 @@ def test_a_supervisor_killed_anywhere_has_done_it_once_in_the_end(
         status = hands.status(taken_over)
         assert (status.state, status.effects) == ("done", 1)
         hands.execute(taken_over)
+        assert starts(tmp_path, "shop-1b" if action == "remove" else "shop-1")
     assert effects_of(tmp_path / "effects.jsonl") == {"case-7.1": 1}
-    if action == "remove":
-        assert starts(tmp_path, "shop-1b")
