@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import DatabaseError
 
+from healer.casework import advancing
 from meshconsole.encryption import issuance
 from meshconsole.healing import approvals, callers, ejections, services as healing
 from meshconsole.live import services as live
@@ -22,6 +23,7 @@ ADVANCE: tuple[Step, ...] = (
     ("anomalies told", lambda now: healing.anomalies_publish(now=now)),
     ("ejections expired", lambda now: ejections.ejections_expire(now=now)),
     ("callers read", lambda now: callers.callers_sample(now=now)),
+    ("cases moved", advancing.advance),
     ("approvals ended", lambda now: approvals.approvals_expire(now=now)),
     ("rollouts moved", rollouts.rollouts_advance),
 )

@@ -69,6 +69,8 @@ class Environment(BaseSettings):
     docker_socket: Path = Path("/var/run/docker.sock")
     supervisor_socket: Path | None = None
     """Control socket of a supervisord on the healer's machine."""
+    heal_scale: float = Field(default=1.0, ge=0.001, le=10)
+    """Of the healer's waits, for drills: cooldown, drain, return. Evidence is as old as it is."""
     demo: bool = False
     """Set by the demo: pages say that this mesh is one."""
     log_level: str = "INFO"

@@ -33,6 +33,7 @@ MESH_VAULT_CA_FILE = ENV.vault_ca_file
 MESH_SIDECAR_ACTUATOR = ENV.sidecar_actuator
 MESH_ACTUATOR_SECRETS = ENV.actuator_secrets_path()
 MESH_ACTUATOR_NETWORKS = names(ENV.actuator_networks)
+MESH_HEAL_SCALE = ENV.heal_scale
 MESH_PROCESS_SOCKET = ENV.process_socket
 MESH_DOCKER_SOCKET = ENV.docker_socket
 MESH_SUPERVISOR_SOCKET = ENV.supervisor_socket

@@ -197,7 +197,13 @@ def _live(case: HealingCase) -> Approval | None:
 
 
 def approval_locked(**where: Any) -> Approval | None:
-    """The row, for this transaction alone; SQLite has one writer anyway."""
+    """The row and its case, for this transaction alone; SQLite has one writer anyway.
+
+    The case is locked first, as everybody does who moves both.
+    """
+    case = Approval.objects.filter(**where).values_list("case_id", flat=True).first()
+    if case is not None:
+        HealingCase.objects.select_for_update().filter(pk=case).first()
     return Approval.objects.select_for_update().filter(**where).first()
 
 
@@ -211,6 +217,7 @@ def approval_end(
 ) -> bool:
     """Move it on, and let the healer look at its case at once; False when somebody else did."""
     with transaction.atomic():
+        HealingCase.objects.select_for_update().filter(pk=approval.case_id).first()
         moved = fire(
             approval,
             TRANSITIONS,

@@ -12,6 +12,7 @@ from django.db.models import F, Q
 
 from meshconsole.audit.services import audit_record
 from meshconsole.core.crashpoints import written
+from meshconsole.healing.approvals import approval_withdraw
 from meshconsole.healing.case_models import CaseEntry, HealingCase, HealingFence
 from meshconsole.healing.case_states import OPEN, TERMINAL, TRANSITIONS, CaseEvent, CaseState
 from meshconsole.live.publish import publish_on_commit
@@ -70,12 +71,12 @@ def cases_open(
         return []
     for taken in _taken(list(wanted), now, is_insistent=is_insistent):
         wanted.pop(taken, None)
-    opened = []
-    for subject in wanted.values():
-        case = _opened(subject, trigger=trigger, now=now)
-        if case is not None:
-            _tell_opened(case, actor=actor, reason=reason)
-            opened.append(case)
+    # Rows in one order and the audit's head last, as everybody takes them: else two that open the
+    # same cases would wait for each other.
+    made = (_opened(wanted[name], trigger=trigger, now=now) for name in sorted(wanted))
+    opened = [case for case in made if case is not None]
+    for case in opened:
+        _tell_opened(case, actor=actor, reason=reason)
     return opened
 
 
@@ -124,6 +125,8 @@ def case_move(
         "lease_until": None,
     }
     with transaction.atomic():
+        if before == CaseState.AWAITING_APPROVAL and event != CaseEvent.APPROVED:
+            approval_withdraw(case, reason, now=now)
         moved = fire(
             case,
             TRANSITIONS,

@@ -20,7 +20,8 @@ from meshconsole.healing.evidence import (
     doubt,
 )
 from meshconsole.healing.filing import reports_file
-from meshconsole.healing.models import Anomaly, AnomalyReport, Family, Origin, Quarantine, Scope
+from meshconsole.healing.models import Anomaly, AnomalyReport, Origin, Quarantine, Scope
+from meshconsole.healing.openings import may_open_case
 from meshconsole.healing.quarantine import Refused, quarantine
 from meshconsole.healing.states import TRANSITIONS, AnomalyEvent, AnomalyState
 from meshconsole.healing.telling import anomaly_told, anomaly_written
@@ -142,10 +143,10 @@ def _record(claims: list[Claim], known: dict[str, KnownInstance], now: datetime)
     heard = [(claim, docket.hear(claim, _blamed(claim, known))) for claim in claims]
     docket.save()
     reports_file(((claim, known[claim.subject_instance], anomaly) for claim, anomaly in heard), now)
-    for anomaly, reporter in docket.opened:
-        anomaly_written(anomaly, reporter)
     faults = [anomaly for anomaly, _ in docket.opened if may_open_case(anomaly)]
     cases_open((subject_of(anomaly) for anomaly in faults), now=now)
+    for anomaly, reporter in docket.opened:
+        anomaly_written(anomaly, reporter)
     for anomaly, kind in docket.told:
         anomaly_told(anomaly, kind)
     for anomaly in docket.recovered():
@@ -160,11 +161,6 @@ def _record(claims: list[Claim], known: dict[str, KnownInstance], now: datetime)
             updated_at=now,
             published_at=now,
         )
-
-
-def may_open_case(anomaly: Anomaly) -> bool:
-    """Is it about one instance, and that it fails? Being slow is only told."""
-    return anomaly.scope == Scope.INSTANCE and anomaly.family != Family.LATENCY
 
 
 def _blamed(claim: Claim, known: dict[str, KnownInstance]) -> KnownInstance:

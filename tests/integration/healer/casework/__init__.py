@@ -1,0 +1,1 @@
+"""The shell of healing, verb by verb, with real rows and an actuator that only remembers."""
