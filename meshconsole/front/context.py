@@ -16,11 +16,14 @@ from django.views.decorators.http import require_safe
 
 from meshconsole.core.errors import Degraded
 from meshconsole.core.templatetags.mesh import padlock_status
+from meshconsole.healing.guard_selectors import kill_switches
+from meshconsole.healing.models import KillSwitch
 from meshconsole.live.selectors import cursor_now
 from meshconsole.telemetry.selectors import encrypted_share
 
 ENCRYPTED_MINUTES = 5
 _KEPT_SECONDS = 2.0
+_BRAKES = 20
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Chrome:
     encrypted: float | None
     degraded: bool
     cursor: int
+    brakes: list[KillSwitch]
     nav: list[dict[str, Any]]
 
 
@@ -95,6 +99,7 @@ def _chrome(request: HttpRequest) -> Chrome:
         encrypted=encrypted,
         degraded=degraded,
         cursor=cursor_now(),
+        brakes=list(kill_switches()[:_BRAKES]),
         nav=[
             {"title": title, "places": [_place(request.path, *place) for place in places]}
             for title, places in (*_GROUPS, *((_OF_DEMO,) if settings.MESH_DEMO else ()))

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from meshconsole.healing import approval_api, approval_views
+from meshconsole.healing import (
+    approval_api,
+    approval_views,
+    guard_api,
+    guard_views,
+    policy_views,
+    window_api,
+)
 
 urlpatterns: list[URLPattern] = [
     path("approvals/", approval_views.approvals, name="approvals"),
@@ -18,6 +25,18 @@ urlpatterns: list[URLPattern] = [
         )
         for verb in approval_views.VERBS
     ),
+    path("automation/", guard_views.automation, name="automation"),
+    path("automation/brakes/", guard_views.brakes, name="brakes"),
+    path("automation/policy/", policy_views.mesh_policy, name="mesh_policy"),
+    path(
+        "automation/policy/<str:app>/", policy_views.application_policy, name="application_policy"
+    ),
+    path("automation/engage/", guard_views.switch_engage, name="kill_switch_engage"),
+    path("automation/release/<int:pk>/", guard_views.switch_release, name="kill_switch_release"),
+    path("automation/window/", guard_views.window_create, name="maintenance_create"),
+    path("automation/window/<int:pk>/", guard_views.window_end, name="maintenance_end"),
+    path("automation/hours/", guard_views.hours_create, name="protected_hours_create"),
+    path("automation/hours/<int:pk>/", guard_views.hours_end, name="protected_hours_end"),
 ]
 api_urlpatterns: list[URLPattern] = [
     path("approvals", approval_api.ApprovalsView.as_view(), name="approvals"),
@@ -36,5 +55,31 @@ api_urlpatterns: list[URLPattern] = [
         "approvals/<int:pk>/override",
         approval_api.ApprovalOverrideView.as_view(),
         name="approval_override",
+    ),
+    path("healing-policies", guard_api.PoliciesView.as_view(), name="healing_policies"),
+    path("healing-parameters", guard_api.ParametersView.as_view(), name="healing_parameters"),
+    path("healing-policy", guard_api.MeshPolicyView.as_view(), name="healing_policy"),
+    path(
+        "applications/<str:app>/healing-policy",
+        guard_api.ApplicationPolicyView.as_view(),
+        name="application_healing_policy",
+    ),
+    path("kill-switches", guard_api.KillSwitchesView.as_view(), name="kill_switches"),
+    path(
+        "kill-switches/<int:pk>/release",
+        guard_api.KillSwitchReleaseView.as_view(),
+        name="kill_switch_release",
+    ),
+    path("maintenance-windows", window_api.WindowsView.as_view(), name="maintenance_windows"),
+    path(
+        "maintenance-windows/<int:pk>/end",
+        window_api.WindowEndView.as_view(),
+        name="maintenance_end",
+    ),
+    path("protected-hours", window_api.HoursView.as_view(), name="protected_hours"),
+    path(
+        "protected-hours/<int:pk>/end",
+        window_api.HoursEndView.as_view(),
+        name="protected_hours_end",
     ),
 ]

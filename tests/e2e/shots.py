@@ -44,6 +44,8 @@ PAGES = {
     "feed": "/feed/",
     "approvals": "/approvals/",
     "cases": "/cases/",
+    "automation": "/automation/",
+    "healing-policy": "/automation/policy/order/",
     "audit": "/audit/",
     "not-found": "/no/such/page/",
 }
