@@ -9,12 +9,14 @@ from meshconsole.healing import (
     approval_views,
     guard_api,
     guard_views,
+    link_views,
     policy_views,
     window_api,
 )
 
 urlpatterns: list[URLPattern] = [
     path("approvals/", approval_views.approvals, name="approvals"),
+    path("approvals/links/<str:token>/", link_views.approval_link, name="approval_link"),
     path("approvals/<int:pk>/", approval_views.approval, name="approval"),
     path("approvals/<int:pk>/live/", approval_views.approval_live, name="approval_live"),
     *(

@@ -17,7 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from meshconsole.access.roles import VERBS, VIEW, Role
 
 pytestmark = pytest.mark.django_db
-PUBLIC = {"livez", "readyz", "metrics", "login", "logout"}
+PUBLIC = {"livez", "readyz", "metrics", "login", "logout", "approval_link"}
 ROLES = ("nobody", "stranger", "viewer", "operator", "approver", "admin")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
