@@ -15,17 +15,21 @@ from meshconsole.discovery import urls as discovery
 from meshconsole.encryption import urls as encryption
 from meshconsole.front import urls as front
 from meshconsole.healing import urls as healing
+from meshconsole.healing.troubles import topology_notes
 from meshconsole.inventory import urls as inventory
 from meshconsole.live import urls as live
 from meshconsole.metrics import metrics
 from meshconsole.rollouts import urls as rollouts
 from meshconsole.steering import urls as steering
 from meshconsole.telemetry import urls as telemetry
+from meshconsole.telemetry.notes import notes_from
 
 ROOMS = (
     core, access, audit, live, inventory, telemetry, encryption, steering, healing, rollouts,
     discovery, front, demo,
 )  # fmt: skip
+
+notes_from(topology_notes)
 
 _docs = inline_styles(SpectacularSwaggerSplitView.as_view(url_name="api:schema"))
 

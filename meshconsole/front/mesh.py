@@ -7,12 +7,15 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from meshconsole.core.pages import live, page_of, search_of
 from meshconsole.encryption.models import Certificate
+from meshconsole.front.instance_health import health_of
 from meshconsole.healing.models import Anomaly
 from meshconsole.healing.states import OPEN
+from meshconsole.healing.troubles import troubles_of
 from meshconsole.inventory import selectors, sync
 from meshconsole.inventory.models import Application, Instance, Source, Unit
 from meshconsole.inventory.states import InstanceState
@@ -119,6 +122,7 @@ def instance(request: HttpRequest, name: str) -> HttpResponse:
         .first(),
         "anomalies": _anomalies(subject_instance=found.instance_id),
     }
+    context |= health_of(found.instance_id, timezone.now())
     return render(request, "front/instance.html", context)
 
 
@@ -135,11 +139,13 @@ def _instances(request: HttpRequest, *, application: str = "", unit: str = "") -
     states = live(lambda: sync.sync_states(listed))
     held = {each.instance: each for each in states or ()}
     figures = _instance_figures()
+    troubles = troubles_of([each.instance_id for each in listed], timezone.now())
     page.object_list = [
         {
             "instance": each,
             "sync": held.get(each.instance_id) if each.source == Source.SIDECAR else None,
             "figures": (figures or {}).get(each.instance_id),
+            "trouble": troubles.get(each.instance_id),
         }
         for each in listed
     ]

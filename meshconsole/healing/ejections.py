@@ -60,6 +60,11 @@ def service_ejections(application: str, *, now: datetime) -> QuerySet[ActiveEjec
     return _fresh(now).filter(service=application).order_by("subject_instance", "-since")
 
 
+def ejections_now(*, now: datetime) -> QuerySet[ActiveEjection]:
+    """All that callers have renewed within a minute, of whichever instance."""
+    return _fresh(now)
+
+
 def ejections_by(reporter: str, *, now: datetime) -> QuerySet[ActiveEjection]:
     """Whom one sidecar leaves out, by service and instance."""
     mine = _fresh(now).filter(reporter_instance=reporter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from django.urls import reverse
 from meshconsole.core.templatetags.mesh import millis, percent, rate
 from meshconsole.telemetry.figures import Figures
 from meshconsole.telemetry.layout import NODE_HEIGHT, NODE_WIDTH, Drawing, Spot
+from meshconsole.telemetry.notes import Note, words_of
 from meshconsole.telemetry.topology import Graph, GraphEdge, GraphNode
 
 WARN_RATIO, BAD_RATIO = 0.01, 0.05
@@ -49,6 +51,8 @@ class Card(msgspec.Struct, frozen=True):
     y: float
     look: str
     href: str
+    trouble: str = ""
+    """Instances that are left out or being healed, in words."""
 
 
 def look_of(figures: Figures | None) -> str:
@@ -76,22 +80,26 @@ def href_of(node: GraphNode) -> str:
     return ""
 
 
-def drawn(graph: Graph) -> dict[str, Any]:
+def drawn(graph: Graph, notes: Sequence[Note] = ()) -> dict[str, Any]:
     """What the browser's graph needs, and nothing it would have to work out."""
     return {
-        "nodes": [_node(node) for node in graph.nodes],
+        "nodes": [_node(node, words_of(node, notes)) for node in graph.nodes],
         "edges": [_edge(edge) for edge in graph.edges],
     }
 
 
-def _node(node: GraphNode) -> dict[str, Any]:
+def _node(node: GraphNode, trouble: str) -> dict[str, Any]:
     second = "not in the mesh"
     if node.figures is not None:
         errors = percent(node.figures.error_ratio)
         second = f"{rate(node.figures.requests_per_second)}/s · {errors} errors"
+    lines = [node.label] if node.kind == "outside" else [node.label, second]
+    if trouble:
+        lines.append(f"◆ {trouble}")
     return {
         "id": node.id,
-        "text": f"{node.label}\n{second}" if node.kind != "outside" else node.label,
+        "text": "\n".join(lines),
+        "trouble": trouble,
         "look": look_of(node.figures),
         "kind": node.kind,
         "href": href_of(node),
@@ -119,12 +127,12 @@ def _edge(edge: GraphEdge) -> dict[str, Any]:
     }
 
 
-def cards(graph: Graph, drawing: Drawing) -> list[Card]:
+def cards(graph: Graph, drawing: Drawing, notes: Sequence[Note] = ()) -> list[Card]:
     """The nodes of the small drawing."""
     return [
         Card(
             node, drawing.spots[node.id].x, drawing.spots[node.id].y,
-            look_of(node.figures), href_of(node),
+            look_of(node.figures), href_of(node), words_of(node, notes),
         )
         for node in graph.nodes
     ]  # fmt: skip

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from meshconsole.core.headers import inline_styles
 from meshconsole.core.pages import live, minutes_of, ranges, search_of
 from meshconsole.telemetry import charts, graph_filter, graph_view, selectors
 from meshconsole.telemetry.layout import drawing_of
+from meshconsole.telemetry.notes import Note, notes_now, words_of
 from meshconsole.telemetry.topology import Graph, GroupBy
 
 GROUPINGS = (("application", "Application"), ("group", "Group"), ("unit", "Unit"))
@@ -55,7 +58,7 @@ def mini_graph(minutes: int, *, app: str | None = None) -> dict[str, Any] | None
     return {
         "graph": graph,
         "drawing": drawing,
-        "cards": graph_view.cards(graph, drawing),
+        "cards": graph_view.cards(graph, drawing, notes_now(timezone.now())),
         "arrows": graph_view.arrows(graph, drawing),
     }
 
@@ -65,11 +68,12 @@ def _topology(request: HttpRequest) -> dict[str, Any]:
     conditions = graph_filter.parsed(text)
     whole = live(lambda: selectors.topology(minutes=minutes, group_by=by))
     graph = None if whole is None else graph_filter.filtered(whole, conditions)
+    notes = notes_now(timezone.now())
     return {
         "graph": graph,
-        "rows": [] if graph is None else _rows(graph),
+        "rows": [] if graph is None else _rows(graph, notes),
         "drawn": json.dumps(
-            {"nodes": [], "edges": []} if graph is None else graph_view.drawn(graph)
+            {"nodes": [], "edges": []} if graph is None else graph_view.drawn(graph, notes)
         ),
         "minutes": minutes,
         "ranges": ranges(minutes),
@@ -88,7 +92,7 @@ def _grouping(request: HttpRequest) -> GroupBy:
     return cast("GroupBy", given if given in dict(GROUPINGS) else "application")
 
 
-def _rows(graph: Graph) -> list[dict[str, Any]]:
+def _rows(graph: Graph, notes: Sequence[Note]) -> list[dict[str, Any]]:
     nodes = {node.id: node for node in graph.nodes}
     busiest = sorted(graph.edges, key=lambda edge: -edge.figures.requests)
     return [
@@ -98,6 +102,7 @@ def _rows(graph: Graph) -> list[dict[str, Any]]:
             "source_href": graph_view.href_of(nodes[edge.source]),
             "target": nodes[edge.target].label,
             "target_href": graph_view.href_of(nodes[edge.target]),
+            "trouble": words_of(nodes[edge.target], notes),
         }
         for edge in busiest
     ]

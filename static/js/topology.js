@@ -27,6 +27,7 @@ function style() {
     },
     { selector: "node[kind = 'outside'], node[kind = 'other']", style: { shape: "cut-rectangle", width: 104, height: 44, "background-color": color("raised") } },
     ...looks.map((look) => ({ selector: `node[look = '${look}']`, style: { "border-color": color(look) } })),
+    { selector: "node[trouble != '']", style: { shape: "octagon", height: 68, "border-width": 3, "border-style": "double" } },
     { selector: "node[look = 'bad']", style: { "border-width": 3 } },
     {
       selector: "edge",

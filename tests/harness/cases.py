@@ -108,5 +108,5 @@ def restarted(case: HealingCase) -> Remediation:
         result={"state": "done", "effects": 1}, detail="Started anew as process 4711.",
         created_at=begun, unpublished_at=begun - timedelta(seconds=12), drained_at=begun,
         in_flight=0, started_at=begun, ended_at=begun + timedelta(seconds=6),
-        checks=[{"at": begun.isoformat(), "ok": True, "detail": "200"}] * 5,
+        checks=[{"kind": "probe", "at": begun.timestamp(), "ok": True, "detail": "200"}] * 5,
     )  # fmt: skip
