@@ -1,10 +1,19 @@
-"""Whether people have allowed a plan: this one, in time, by enough of them and not by who asked."""
+"""Whether people have allowed a plan: this one, in time, by enough of them and not by who asked.
+
+When a vote counts is `meshconsole.healing.voting`, which the console asks as people vote. The same
+rules are asked here again, of the plan that is about to be carried out.
+"""
 
 from __future__ import annotations
+
+import math
 
 from healer.policy.decision import Plan
 from healer.policy.facts import ApprovalFact
 from healer.policy.plan import is_intact
+from meshconsole.healing.voting import Ballot, Question, is_good
+
+_OVERRIDE = "override"
 
 
 def objection_to(
@@ -23,15 +32,20 @@ def objection_to(
         return ""
     if approval is None:
         return "Nobody has been asked yet."
-    if not is_intact(plan, approval.plan_hash):
-        return "The approval is for another plan."
-    if approval.state not in (("approved", "used") if is_begun else ("approved",)):
-        return f"The approval is {approval.state}."
-    if not is_begun and now >= approval.expires_at:
-        return "The approval has expired."
-    if approval.is_override:
-        return ""
-    have = len(set(approval.approvers) - {approval.requested_by, ""})
-    if have < plan.approvals_needed:
-        return f"{have} of {plan.approvals_needed} persons have approved."
-    return ""
+    refusal = is_good(_question(plan, approval, is_begun=is_begun), plan.hash, now)
+    return "" if refusal is None else refusal.detail
+
+
+def _question(plan: Plan, approval: ApprovalFact, *, is_begun: bool) -> Question:
+    """The approval as asked, with as many persons as the plan needs, whatever it says itself."""
+    is_used = is_begun and approval.state == "used"
+    return Question(
+        state="approved" if is_used else approval.state,
+        version=0,
+        plan_hash=approval.plan_hash,
+        needed=max(plan.approvals_needed, approval.needed),
+        requester=approval.requested_by,
+        expires_at=math.inf if is_begun else approval.expires_at,
+        ballots=tuple(Ballot(user=name, decision="approve") for name in approval.approvers),
+        overridden_by=_OVERRIDE if approval.is_override else "",
+    )

@@ -42,7 +42,7 @@ def test_only_an_approval_that_stands_begins_anything(removal: Plan, state: str)
 def test_it_is_good_for_its_own_plan_only(removal: Plan) -> None:
     other = plan_for(case_of(rung=3), mesh_of(), Policy(mode="approve_all"), NOW + 1)
     assert other is not None
-    assert "another plan" in objection_to(removal, approved(other, "ann", "bob"), NOW)
+    assert "changed" in objection_to(removal, approved(other, "ann", "bob"), NOW)
     forged = msgspec.structs.replace(removal, instance="shop-9")
     assert "hash" in objection_to(forged, approved(removal, "ann", "bob"), NOW)
 

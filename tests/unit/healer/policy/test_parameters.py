@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from healer.policy.parameters import Policy, policy_of
+from meshconsole.healing.parameters import PARAMETERS
 
 
 def test_an_install_that_nobody_configured_only_observes() -> None:
@@ -19,6 +20,15 @@ def test_an_install_that_nobody_configured_only_observes() -> None:
 def test_numbers_are_taken_by_name_and_others_ignored() -> None:
     policy = policy_of({"cooldown_seconds": 20, "ejection_window": 5}, mode="auto")
     assert policy == Policy(cooldown_seconds=20, mode="auto")
+
+
+def test_the_console_shows_the_same_defaults_and_lets_none_be_set_that_is_refused() -> None:
+    shown = {name: one.default for name, one in PARAMETERS.items()}
+    assert policy_of(shown) == Policy()
+    for name, one in PARAMETERS.items():
+        assert name in Policy.__struct_fields__
+        for bound in (one.least, one.most):
+            assert getattr(policy_of({name: bound}), name) == bound
 
 
 @pytest.mark.parametrize(
