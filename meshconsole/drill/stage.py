@@ -32,6 +32,8 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     """Are there callers with a certificate besides?"""
     parts: tuple[str, ...] = ()
     """Of a drill that has parts; empty is all of them."""
+    seeds: int = 0
+    """Of a drill that simulates: how many meshes."""
 
 
 class Figures(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from meshconsole.drill import handover, rollout, slow, soak, switchover, weights
+from meshconsole.drill import handover, rollout, safety, slow, soak, switchover, weights
 from meshconsole.drill.stage import Figures, Scale, Stage
 
 Say = Callable[[str], None]
@@ -31,6 +31,7 @@ DRILLS: dict[str, Drill] = {
     "rollout": Drill(
         about=rollout.ABOUT, scale=rollout.SCALE, run=rollout.run, parts=tuple(rollout.PARTS)
     ),
+    "safety": Drill(about=safety.ABOUT, scale=safety.SCALE, run=safety.run),
     "slow": Drill(about=slow.ABOUT, scale=slow.SCALE, run=slow.run),
     "switchover": Drill(
         about=switchover.ABOUT,

@@ -35,6 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--requests", type=int)
         parser.add_argument("--changes", type=int)
         parser.add_argument("--concurrency", type=int)
+        parser.add_argument("--seeds", type=int, help="how many meshes are simulated")
         parser.add_argument("--rate", type=float, help="requests per second at most, 0: none")
         parser.add_argument(
             "--protocols", type=_protocols, metavar="h1,h2,bolt,tcp", help="what callers speak"
@@ -121,6 +122,7 @@ def _scaled(scale: Scale, options: dict[str, Any]) -> Scale:
             "workers",
             "tls",
             "parts",
+            "seeds",
         )
         if options[name] is not None
     }
