@@ -22,7 +22,10 @@ class BoundedJSONParser(JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         """Read the body; raises ParseError with a sentence."""
-        raw = stream.read()
+        return self.value_of(stream.read())
+
+    def value_of(self, raw: bytes) -> Any:
+        """What a body says; raises ParseError."""
         try:
             value = json.loads(raw.decode("utf-8"), parse_constant=_refused)
             check_depth(value)

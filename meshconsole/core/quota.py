@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
+
 
 class Bucket:
     """Allows `burst` at once and `rate` per second after that."""
@@ -22,3 +25,29 @@ class Bucket:
             return False
         self._tokens -= cost
         return True
+
+    def wait_seconds(self, cost: float = 1.0) -> float:
+        """How long until there are so many, as of the last `take`."""
+        return max(0.0, cost - self._tokens) / self._rate
+
+
+class Quotas:
+    """A bucket for each identity, for threads; who has not been here for longest is forgotten."""
+
+    def __init__(self, *, rate: float, burst: float, limit: int = 10_000) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._limit = limit
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, identity: str, now: float, cost: float = 1.0) -> float:
+        """Take so many; returns 0, or the seconds to wait when there are not so many."""
+        with self._lock:
+            bucket = self._buckets.pop(identity, None)
+            if bucket is None:
+                bucket = Bucket(rate=self._rate, burst=self._burst, now=now)
+            self._buckets[identity] = bucket
+            if len(self._buckets) > self._limit:
+                self._buckets.popitem(last=False)
+            return 0.0 if bucket.take(now, cost) else bucket.wait_seconds(cost)

@@ -110,12 +110,12 @@ def claim_of(message: Message, ordinal: int, *, now: datetime) -> Claim | Refusa
     refusal = _rule_doubt(message, report)
     if refusal is not None:
         return refusal
-    for what, name in (
-        ("subject", report.subject.instance),
-        ("subject", report.subject.app),
-    ):
+    names = [report.subject.app, report.subject.instance]
+    if message.origin != Origin.SIDECAR and report.scope == "service":
+        names = names[:1]
+    for name in names:
         if not _is_name(name):
-            return Refusal(reason=what, detail=f"{text(name, 80)!r} is not a name.")
+            return Refusal(reason="subject", detail=f"{text(name, 80)!r} is not a name.")
     if not _is_window(report.window_start, report.window_end, now):
         return Refusal(reason="window", detail="The window's times cannot be true.")
     errors = {kind: report.errors.get(kind, 0) for kind in ERROR_CLASSES}  # type: ignore[call-overload]
@@ -155,8 +155,8 @@ def _rule_doubt(message: Message, report: AnomalyReport) -> Refusal | None:
         return Refusal(reason="rule", detail=f"{text(report.rule, 80)!r} is not a rule.")
     if report.scope not in Scope.values:
         return Refusal(reason="scope", detail="A scope is instance, service or reporter.")
-    if is_outside and report.scope != "instance":
-        return Refusal(reason="scope", detail="From outside only instances are spoken of.")
+    if is_outside and report.scope == "reporter":
+        return Refusal(reason="scope", detail="Who reports from outside calls nobody.")
     if report.rule in ("service", "reporter") and report.scope != report.rule:
         return Refusal(reason="scope", detail=f"The rule {report.rule} has the scope of its name.")
     return None
@@ -184,12 +184,12 @@ def doubt(claim: Claim, known: dict[str, KnownInstance]) -> Refusal | None:
     reporter = claim.reporter.instance
     if claim.origin == Origin.SIDECAR and reporter not in known:
         return Refusal(reason="reporter_unknown", detail=f"Inventory has no instance {reporter!r}.")
-    subject = known.get(claim.subject_instance)
+    subject = known.get(subject_key(claim))
     if subject is None:
-        return Refusal(
-            reason="subject_unknown",
-            detail=f"Inventory has no instance {claim.subject_instance!r}.",
-        )
+        what = f"instance {claim.subject_instance!r}"
+        if not claim.subject_instance:
+            what = f"application {claim.subject_app!r}"
+        return Refusal(reason="subject_unknown", detail=f"Inventory has no {what}.")
     if subject.app != claim.subject_app:
         return Refusal(
             reason="subject_differs",
@@ -198,6 +198,11 @@ def doubt(claim: Claim, known: dict[str, KnownInstance]) -> Refusal | None:
     if subject.instance == reporter:
         return Refusal(reason="subject_self", detail="A sidecar does not report of itself.")
     return None
+
+
+def subject_key(claim: Claim) -> str:
+    """Its instance among those known; of a service that an alert names alone, its name."""
+    return claim.subject_instance or f"app:{claim.subject_app}"
 
 
 def text(given: str, limit: int) -> str:

@@ -24,18 +24,20 @@ def quarantine(refused: Iterable[Refused], now: datetime) -> None:
         by_reason.setdefault((reporter, refusal.reason), []).append(refusal)
     for (reporter, reason), refusals in by_reason.items():
         detail = refusals[-1].detail[:300]
-        rows = Quarantine.objects.filter(reporter_instance=reporter.instance, reason=reason)
-        if not rows.update(
-            report_count=F("report_count") + len(refusals), last_at=now, detail=detail
-        ):
-            Quarantine.objects.create(
-                reporter_instance=reporter.instance,
-                reporter_app=reporter.app,
-                reason=reason,
-                detail=detail,
-                report_count=len(refusals),
-                first_at=now,
-                last_at=now,
+        row, is_new = Quarantine.objects.get_or_create(
+            reporter_instance=reporter.instance,
+            reason=reason,
+            defaults={
+                "reporter_app": reporter.app,
+                "detail": detail,
+                "report_count": len(refusals),
+                "first_at": now,
+                "last_at": now,
+            },
+        )
+        if not is_new:
+            Quarantine.objects.filter(pk=row.pk).update(
+                report_count=F("report_count") + len(refusals), last_at=now, detail=detail
             )
         logger.warning(
             "report not believed",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -11,21 +11,14 @@ from django.db.models import F
 from meshconsole.healing.cases import cases_open, subject_of
 from meshconsole.healing.docket import PUBLISH_EVERY, Docket
 from meshconsole.healing.ejections import ejections_converge, words_of
-from meshconsole.healing.evidence import (
-    Claim,
-    KnownInstance,
-    Message,
-    Refusal,
-    claim_of,
-    doubt,
-)
+from meshconsole.healing.evidence import Claim, KnownInstance, Message, subject_key
 from meshconsole.healing.filing import reports_file
-from meshconsole.healing.models import Anomaly, AnomalyReport, Origin, Quarantine, Scope
+from meshconsole.healing.judging import Judgement, MaySpeak, everybody, judge
+from meshconsole.healing.models import Anomaly, AnomalyReport, Quarantine, Scope
 from meshconsole.healing.openings import may_open_case
-from meshconsole.healing.quarantine import Refused, quarantine
+from meshconsole.healing.quarantine import quarantine
 from meshconsole.healing.states import TRANSITIONS, AnomalyEvent, AnomalyState
 from meshconsole.healing.telling import anomaly_told, anomaly_written
-from meshconsole.inventory.models import Instance
 from meshconsole.transitions import fire
 from proxy.contract.identity import InstanceIdentity
 from proxy.contract.reports import AnomalyReport as Report
@@ -34,13 +27,6 @@ SILENCE_SECONDS = 60
 EVIDENCE_DAYS = 7
 ANOMALY_DAYS = 30
 BATCH = 500
-
-
-MaySpeak = Callable[[str, str, str, datetime], bool]
-
-
-def _everybody(app: str, unit: str, callee: str, now: datetime) -> bool:
-    return True
 
 
 def reports_ingest(
@@ -61,88 +47,41 @@ def reports_ingest(
 
 
 def messages_ingest(
-    messages: Sequence[Message], *, now: datetime, may_speak: MaySpeak = _everybody
+    messages: Sequence[Message], *, now: datetime, may_speak: MaySpeak = everybody
 ) -> int:
-    """The same for what many sidecars sent, all of it or nothing; far cheaper than one by one.
+    """The same for what many sidecars sent, all of it or nothing; far cheaper than one by one."""
+    return len(messages_take(messages, now=now, may_speak=may_speak).believed)
 
-    `may_speak(app, unit, callee, now)` says whether instances of `app` may speak of `callee`'s.
-    """
+
+def messages_take(
+    messages: Sequence[Message], *, now: datetime, may_speak: MaySpeak = everybody
+) -> Judgement:
+    """The same, telling what became of each report."""
     if not any(message.events or message.ejections is not None for message in messages):
-        return 0
+        return Judgement()
     try:
-        return _ingest(messages, now, may_speak)
+        return _take(messages, now, may_speak)
     except IntegrityError:
         # Another shard stored the same report, or opened the same anomaly, in the same moment.
-        return _ingest(messages, now, may_speak)
+        return _take(messages, now, may_speak)
 
 
 @transaction.atomic
-def _ingest(messages: Sequence[Message], now: datetime, may_speak: MaySpeak) -> int:
-    claims, refused = _read(messages, now)
-    claims = _unknown(claims)
-    known = _known_instances(
-        {name for claim in claims for name in (claim.reporter.instance, claim.subject_instance)}
-    )
-    believed = []
-    for claim in claims:
-        refusal = doubt(claim, known) or _upstream_doubt(claim, may_speak, now)
-        if refusal is None:
-            believed.append(claim)
-        else:
-            refused.append((claim.reporter, refusal))
-    if believed:
-        _record(believed, known, now)
-    refused += ejections_converge(words_of(messages, believed), now=now)
-    if refused:
-        quarantine(refused, now)
-    return len(believed)
-
-
-def _upstream_doubt(claim: Claim, may_speak: MaySpeak, now: datetime) -> Refusal | None:
-    """A sidecar speaks of whom it may call; what came from outside is nobody's upstream."""
-    reporter = claim.reporter
-    if claim.origin != Origin.SIDECAR or may_speak(
-        reporter.app, reporter.unit, claim.subject_app, now
-    ):
-        return None
-    detail = f"{reporter.app} in {reporter.unit} may not call {claim.subject_app}."
-    return Refusal(reason="subject_foreign", detail=detail)
-
-
-def _read(messages: Sequence[Message], now: datetime) -> tuple[list[Claim], list[Refused]]:
-    claims: dict[str, Claim] = {}
-    refused = []
-    for message in messages:
-        for ordinal in range(len(message.events)):
-            read = claim_of(message, ordinal, now=now)
-            if isinstance(read, Refusal):
-                refused.append((message.reporter, read))
-            else:
-                claims.setdefault(read.event_id, read)
-    return sorted(claims.values(), key=lambda claim: claim.window_end), refused
-
-
-def _unknown(claims: list[Claim]) -> list[Claim]:
-    ids = [claim.event_id for claim in claims]
-    stored = set(AnomalyReport.objects.filter(event_id__in=ids).values_list("event_id", flat=True))
-    return [claim for claim in claims if claim.event_id not in stored]
-
-
-def _known_instances(ids: set[str]) -> dict[str, KnownInstance]:
-    rows = Instance.objects.filter(instance_id__in=ids).values_list(
-        "instance_id", "application__name", "unit__name", "group__name", "address"
-    )
-    return {
-        instance: KnownInstance(instance=instance, app=app, unit=unit, group=group, address=address)
-        for instance, app, unit, group, address in rows.order_by()
-    }
+def _take(messages: Sequence[Message], now: datetime, may_speak: MaySpeak) -> Judgement:
+    judged = judge(messages, may_speak=may_speak, now=now)
+    if judged.believed:
+        _record(judged.believed, judged.known, now)
+    judged.refused += ejections_converge(words_of(messages, judged.believed), now=now)
+    if judged.refused:
+        quarantine(judged.refused, now)
+    return judged
 
 
 def _record(claims: list[Claim], known: dict[str, KnownInstance], now: datetime) -> None:
     docket = Docket(claims, silence=timedelta(seconds=SILENCE_SECONDS), now=now)
     heard = [(claim, docket.hear(claim, _blamed(claim, known))) for claim in claims]
     docket.save()
-    reports_file(((claim, known[claim.subject_instance], anomaly) for claim, anomaly in heard), now)
+    reports_file(((claim, known[subject_key(claim)], anomaly) for claim, anomaly in heard), now)
     faults = [anomaly for anomaly, _ in docket.opened if may_open_case(anomaly)]
     cases_open((subject_of(anomaly) for anomaly in faults), now=now)
     for anomaly, reporter in docket.opened:
@@ -167,7 +106,7 @@ def _blamed(claim: Claim, known: dict[str, KnownInstance]) -> KnownInstance:
     """Whose fault it is: a reporter that doubts itself names the endpoint it saw fail."""
     if claim.scope == Scope.REPORTER:
         return known[claim.reporter.instance]
-    return known[claim.subject_instance]
+    return known[subject_key(claim)]
 
 
 def anomalies_lapse(*, now: datetime, limit: int = 100) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from meshconsole.healing import api, case_api, case_urls, decision_urls, views
+from meshconsole.healing import api, case_api, case_urls, decision_urls, door_api, views
 
 app_name = "healing"
 urlpatterns: list[URLPattern] = [
@@ -18,7 +18,8 @@ api_urlpatterns: list[URLPattern] = [
     path("anomalies", api.AnomaliesView.as_view(), name="anomalies"),
     path("anomalies/facets", api.FacetsView.as_view(), name="anomaly_facets"),
     path("anomalies/<int:pk>", api.AnomalyView.as_view(), name="anomaly"),
-    path("anomaly-reports", api.AnomalyReportsView.as_view(), name="anomaly_reports"),
+    path("anomaly-reports", door_api.AnomalyReportsDoor.as_view(), name="anomaly_reports"),
+    path("alertmanager", door_api.AlertmanagerView.as_view(), name="alertmanager"),
     path("anomaly-quarantine", api.QuarantineView.as_view(), name="anomaly_quarantine"),
     path("cases", case_api.CasesView.as_view(), name="cases"),
     path("cases/facets", case_api.CaseFacetsView.as_view(), name="case_facets"),
