@@ -18,7 +18,7 @@ Output = Annotated[Form, typer.Option("-o", "--output", help="How to print.")]
 Reason = Annotated[str, typer.Option(help="Why; it is written into the audit.")]
 Id = Annotated[int, typer.Argument(help="The rollout's number.")]
 KindName = Annotated[
-    str, typer.Argument(help="tls_mode, route_table, ca_rotation or sidecar_version.")
+    str, typer.Argument(help="tls_mode, route_table, ca_rotation, sidecar_version or healing_mode.")
 ]
 App = Annotated[str, typer.Option("--app", help="The application; without it the whole mesh.")]
 Spec = Annotated[

@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 
 from meshconsole.access.permissions import Action, require
+from meshconsole.rollouts.kinds.levels import power_verb
+from meshconsole.rollouts.kinds.policies import wanted_of
 from meshconsole.rollouts.models import MESH, Rollout
 from meshconsole.rollouts.states import OWNING, TERMINAL, RolloutState
 
@@ -22,8 +24,6 @@ _ALLOWED: dict[str, frozenset[RolloutState]] = {
     "rollout_abort": frozenset({*_S} - TERMINAL - {_S.ROLLING_BACK, _S.STUCK}),
     "rollout_rollback": _BEGUN | {_S.STUCK},
 }
-_BY_HAND = {"ca_rotation": "authority_sign_with"}
-"""Kinds whose steps a person may take too, and what that asks for."""
 _DANGER = {"rollout_start", "rollout_abort", "rollout_rollback"}
 
 
@@ -59,10 +59,17 @@ def _confirm(row: Rollout) -> str:
 def approver_check(user: Any, pk: int) -> None:
     """Raise Forbidden for whoever may approve rollouts, and may not do by hand what this one does:
     a rollout is no way round a role."""
-    kind = Rollout.objects.filter(pk=pk).values_list("kind", flat=True).first()
-    verb = _BY_HAND.get(kind or "")
+    row = Rollout.objects.filter(pk=pk).first()
+    verb = _by_hand(row) if row is not None else ""
     if verb:
         require(user, verb)
+
+
+def _by_hand(row: Rollout) -> str:
+    """What a person who took its steps would need to be allowed to; empty for nothing more."""
+    if row.kind == "ca_rotation":
+        return "authority_sign_with"
+    return power_verb(*wanted_of(row.spec)) if row.kind == "healing_mode" else ""
 
 
 def is_open(row: Rollout) -> bool:

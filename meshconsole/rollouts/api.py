@@ -28,6 +28,7 @@ from meshconsole.rollouts.serializers import (
     RolloutRowOutput,
     WishInput,
 )
+from meshconsole.rollouts.shapes import RolloutShown
 
 IDEMPOTENCY = OpenApiParameter(
     "Idempotency-Key",
@@ -36,7 +37,7 @@ IDEMPOTENCY = OpenApiParameter(
     description="The same key again gives the rollout that it made.",
 )
 _LIST = {"type": "array", "items": {"type": "object"}}
-SHOWN = schema_of(selectors.RolloutShown, allowed_actions=_LIST)
+SHOWN = schema_of(RolloutShown, allowed_actions=_LIST)
 _KEY_LIMIT = 100
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from meshconsole.rollouts.selectors import GatePoint, GateShown
+from meshconsole.rollouts.shapes import GatePoint, GateShown
 
 WIDTH, HEIGHT = 320, 84
 _LEFT, _RIGHT, _TOP, _BOTTOM = 5, 315, 6, 78

@@ -7,13 +7,15 @@ from typing import Any
 
 from django.db.models import Count
 
+from meshconsole.healing.guard_selectors import policy_of
 from meshconsole.inventory.models import Application, Instance, Source
+from meshconsole.rollouts.kinds.levels import LEVELS, Part
 from meshconsole.rollouts.kinds.registry import KINDS
 from meshconsole.rollouts.models import MESH
 from meshconsole.rollouts.pages import kind_word
 from meshconsole.steering.selectors import route_for, target_of
 
-MESH_WIDE = frozenset({"tls_mode", "ca_rotation", "sidecar_version"})
+MESH_WIDE = frozenset({"tls_mode", "ca_rotation", "sidecar_version", "healing_mode"})
 """Kinds that may concern no single application."""
 MESH_ONLY = frozenset({"ca_rotation"})
 """Those of them that always concern all of the mesh."""
@@ -23,6 +25,19 @@ TLS_MODES = (
     ("strict", "Strict", "Refuses plaintext. Needs quiet: no plaintext for ten minutes."),
     ("plaintext", "Plaintext", "The way back: callers leave TLS first, then it is switched off."),
 )
+
+HEALING_LEVELS = {
+    "off": "Callers judge nobody.",
+    "report": "Callers say who fails, and send to it all the same.",
+    "weight": "Who fails keeps a small share of its requests.",
+    "eject": "Who fails is left out until it answers again.",
+    "observe": "The healer follows cases and touches nothing.",
+    "approve_all": "It acts when a person has approved each action.",
+    "auto": "It acts by itself where every gate passes, and asks elsewhere.",
+}
+_PARTS: tuple[tuple[Part, str], ...] = (
+    ("ejection_mode", "Ejection by callers"), ("mode", "Healing by the console"),
+)  # fmt: skip
 
 
 def kinds_offered() -> list[tuple[str, str]]:
@@ -60,7 +75,33 @@ def fields_of(kind: str, application: str, form: Mapping[str, Any]) -> dict[str,
             "versions": _versions(application),
             "is_by_operator": form.get("by") == "operator",
         }
+    if kind == "healing_mode":
+        return {"fields": "rollouts/_fields_healing.html", "parts": _levels(application, form)}
     return {"fields": ""}
+
+
+def _levels(application: str, form: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Both parts of a policy with their levels, the one that holds now marked."""
+    policy = policy_of(application)
+    picked = form.get("level") or next(
+        (f"{part}:{form[part]}" for part in LEVELS if form.get(part)), "ejection_mode:weight"
+    )
+    return [
+        {
+            "title": title,
+            "levels": [
+                {
+                    "value": f"{part}:{level}",
+                    "word": level.replace("_", " ").capitalize(),
+                    "text": HEALING_LEVELS[level],
+                    "is_now": getattr(policy, part) == level,
+                    "is_picked": picked == f"{part}:{level}",
+                }
+                for level in LEVELS[part]
+            ],
+        }
+        for part, title in _PARTS
+    ]
 
 
 def _weights(application: str, form: Mapping[str, Any]) -> list[dict[str, Any]]:

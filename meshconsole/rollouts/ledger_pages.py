@@ -14,7 +14,8 @@ from django.views.decorators.http import require_safe
 
 from meshconsole.core.pages import live
 from meshconsole.rollouts import pages
-from meshconsole.rollouts.selectors import RolloutShown, rollout_shown
+from meshconsole.rollouts.selectors import rollout_shown
+from meshconsole.rollouts.shapes import RolloutShown
 from meshconsole.telemetry import links
 from meshconsole.telemetry.links import EdgeLedger, LinkTotals, Told
 

@@ -15,7 +15,8 @@ from meshconsole.access.permissions import AllowedAction, allowed_actions, can
 from meshconsole.rollouts.actions import rollout_actions
 from meshconsole.rollouts.charts import title_of as metric_title, told
 from meshconsole.rollouts.models import MESH, Decision, Rollout
-from meshconsole.rollouts.selectors import GateShown, RolloutShown, WaveShown, rollout_list
+from meshconsole.rollouts.selectors import rollout_list
+from meshconsole.rollouts.shapes import GateShown, RolloutShown, WaveShown
 from meshconsole.rollouts.states import OWNING, RolloutEvent, RolloutState, WaveState
 
 KIND_WORDS = {
@@ -46,6 +47,8 @@ def title_of(kind: str, application: str, spec: Mapping[str, Any]) -> str:
         return f"Split of {where} to {', '.join(parts)}"
     if kind == "ca_rotation":
         return "Rotation of the mesh's certificate authority"
+    if spec.get("ejection_mode"):
+        return f"Ejection by callers of {where} to {spec['ejection_mode']}"
     target = next((str(spec[name]) for name in ("to", "mode", "version") if spec.get(name)), "")
     return f"{kind_word(kind)} of {where}{f' to {target}' if target else ''}"
 

@@ -82,6 +82,22 @@ def ladder(seats: Iterable[Seat], *, soak_scale: float = 1.0) -> list[Step]:
     return steps
 
 
+def parts(total: int) -> list[tuple[str, int, float]]:
+    """The ladder over things that are taken whole: share, how many are new in it, and minutes.
+
+    Who is reached last soaks longest, however few they are.
+    """
+    found = []
+    reached = 0
+    for share, part, minutes in LADDER:
+        wanted = max(1, math.ceil(part * total - 1e-9))
+        if reached < wanted < total:
+            found.append((share, wanted - reached, minutes))
+            reached = wanted
+    share, _, minutes = LADDER[-1]
+    return [*found, (share, total - reached, minutes)] if total else []
+
+
 def soak_of(minutes: float, scale: float) -> float:
     """Seconds of a soak, scaled, and no less than can be judged."""
     return max(SOAK_LEAST_SECONDS, minutes * 60 * scale)

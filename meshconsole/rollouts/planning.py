@@ -34,6 +34,8 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     blockers: list[str]
     approval: str
     """Why policy asks a second person; empty when it does not."""
+    hindsight: list[str] = []
+    """What it would have done in the last days, each a sentence."""
 
 
 def rollout_of(kind: str, application: str, spec: Mapping[str, Any]) -> Rollout:
@@ -68,6 +70,7 @@ def preview_of(rollout: Rollout, now: datetime) -> Preview:
         min_requests=waits_of(rollout).min_requests,
         blockers=blockers_of(rollout, draft, now),
         approval=approval_of(rollout, draft),
+        hindsight=kind_of(rollout.kind).hindsight(rollout, now),
     )
 
 

@@ -176,10 +176,16 @@ def _sidecar_version(form: QueryDict) -> dict[str, Any]:
     return spec | ({"by": "operator"} if _word(form, "by") == "operator" else {})
 
 
+def _healing_mode(form: QueryDict) -> dict[str, Any]:
+    part, _, level = _word(form, "level").partition(":")
+    return {part: level} if part and level else {}
+
+
 _READERS: Mapping[str, Callable[[QueryDict], dict[str, Any]]] = {
     "route_table": _route_table,
     "tls_mode": _tls_mode,
     "sidecar_version": _sidecar_version,
+    "healing_mode": _healing_mode,
 }
 
 

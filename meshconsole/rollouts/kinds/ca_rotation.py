@@ -171,6 +171,10 @@ class CaRotation:
         """Nobody: trust is everybody's."""
         return []
 
+    def hindsight(self, rollout: Rollout, now: datetime) -> list[str]:
+        """Nothing."""
+        return []
+
     def done(self, rollout: Rollout, now: datetime) -> None:
         """Nothing: the last phase is all of it."""
 

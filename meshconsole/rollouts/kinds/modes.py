@@ -81,6 +81,15 @@ def why_not(mode: TlsMode, state: LinkState | None) -> str:
     return f"cannot prove itself: {state.reason or 'it does not say why'}"
 
 
+def stages(to: TlsMode, modes: set[TlsMode]) -> list[TlsMode]:
+    """The ladders on the way from any of these modes, in order."""
+    if to == "strict" and any(rank(mode) < rank("preferred") for mode in modes):
+        return ["preferred", "strict"]
+    if to == "plaintext" and any(rank(mode) > rank("permissive") for mode in modes):
+        return ["permissive", "plaintext"]
+    return [to]
+
+
 def _lacks(stand: Stand, wanted: TlsMode, *, up: bool) -> str:
     """What the sidecar has to have in force before the next step; empty when it may be written."""
     if up and wanted in ("preferred", "strict"):

@@ -167,6 +167,10 @@ class Kind(Protocol):
         """Instances to compare with: alike, and not touched."""
         ...
 
+    def hindsight(self, rollout: Rollout, now: datetime) -> list[str]:
+        """What it would have done in the last days, each a sentence; none where nobody can say."""
+        ...
+
     def done(self, rollout: Rollout, now: datetime) -> None:
         """What remains to be written once every wave has passed."""
         ...

@@ -12,11 +12,11 @@ from typing import Annotated, Any
 
 import msgspec
 
-from meshconsole.core.errors import Degraded, Invalid, MeshError
+from meshconsole.core.errors import Invalid, MeshError
 from meshconsole.inventory.models import Instance, Source, Tier
 from meshconsole.inventory.selectors import application_get
 from meshconsole.inventory.states import InstanceState
-from meshconsole.inventory.sync import progress, sync_states
+from meshconsole.rollouts.kinds.acks import acked
 from meshconsole.rollouts.kinds.protocol import (
     ENGINE,
     Before,
@@ -128,7 +128,7 @@ class RouteTable:
         """Every sidecar that is online has to have it, since every one may be a caller."""
         if _in_force(work.rollout.application) != work.wave.goal["split"]:
             raise Halted(_changed(work.rollout.application))
-        return _seen(work.wave.revision, work.names)
+        return acked(work.wave.revision, work.names)
 
     def revert(self, works: Sequence[Work]) -> Written:
         """Straight to what was before the first wave: one split replaces another whole."""
@@ -146,7 +146,7 @@ class RouteTable:
         if _in_force(first.rollout.application) != first.wave.before["split"]:
             return Seen()
         names = [name for work in works for name in work.names]
-        return _seen(first.rollout.revision, names)
+        return acked(first.rollout.revision, names)
 
     def control(self, work: Work) -> list[str]:
         """Serving instances of the application that do not get more."""
@@ -156,6 +156,10 @@ class RouteTable:
         )
         names = rows.order_by("instance_id").values_list("instance_id", flat=True)
         return [name for name in names if name not in mine]
+
+    def hindsight(self, rollout: Rollout, now: datetime) -> list[str]:
+        """Nothing."""
+        return []
 
     def done(self, rollout: Rollout, now: datetime) -> None:
         """Nothing: the last wave is all of it."""
@@ -210,24 +214,3 @@ def _seats(application: str, groups: set[str]) -> tuple[Seat, ...]:
 
 def _changed(application: str) -> str:
     return f"The route of {application} was changed by somebody else meanwhile."
-
-
-def _seen(revision: int, names: Sequence[str]) -> Seen:
-    try:
-        come = progress(revision)
-        missing = {
-            one.instance: f"its sidecar is {one.state}"
-            for one in (sync_states() if come.acked < come.expected else ())
-            if one.state in ("pending", "stale", "nacked")
-        }
-    except Degraded:
-        return Seen()
-    if not come.expected and Instance.objects.open().filter(source=Source.SIDECAR).exists():
-        return Seen()  # nobody is heard of at all: neither the mesh nor this console knows anything
-    is_all = come.acked >= come.expected and (come.head >= revision or not come.expected)
-    return Seen(
-        in_force=frozenset(names) if is_all else frozenset(),
-        acked=come.acked,
-        expected=come.expected,
-        missing=missing,
-    )

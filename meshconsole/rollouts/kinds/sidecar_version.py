@@ -118,6 +118,10 @@ class SidecarVersion:
         """Instances of later waves."""
         return untouched(work)
 
+    def hindsight(self, rollout: Rollout, now: datetime) -> list[str]:
+        """Nothing."""
+        return []
+
     def done(self, rollout: Rollout, now: datetime) -> None:
         """Nothing: the last wave is all of it."""
 

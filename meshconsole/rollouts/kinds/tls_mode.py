@@ -26,6 +26,7 @@ from meshconsole.rollouts.kinds.modes import (
     is_in_force,
     next_step,
     rank,
+    stages,
     why_not,
 )
 from meshconsole.rollouts.kinds.protocol import (
@@ -157,6 +158,10 @@ class TlsModes:
         """Instances of later waves of the same stage."""
         return untouched(work)
 
+    def hindsight(self, rollout: Rollout, now: datetime) -> list[str]:
+        """Nothing."""
+        return []
+
     def done(self, rollout: Rollout, now: datetime) -> None:
         """Instances that are new from now on begin in this mode. Who joined while waves were under
         way was in none of them and stays as it is: no instance leaps over a step."""
@@ -172,15 +177,6 @@ class TlsModes:
                 write_down(rollout, actor=ENGINE, verb="left_out", why=told, now=now)
             if modes:
                 mode_default_set(app, spec.to, actor=ENGINE, reason=why, force=True, now=now)
-
-
-def stages(to: TlsMode, modes: set[TlsMode]) -> list[TlsMode]:
-    """The ladders on the way from any of these modes, in order."""
-    if to == "strict" and any(rank(mode) < rank("preferred") for mode in modes):
-        return ["preferred", "strict"]
-    if to == "plaintext" and any(rank(mode) > rank("permissive") for mode in modes):
-        return ["permissive", "plaintext"]
-    return [to]
 
 
 def _is_short(mode: TlsMode, stage: TlsMode, spec: TlsSpec) -> bool:

@@ -258,3 +258,21 @@ def test_nothing_to_change_is_said_instead_of_an_empty_plan(browser_of: Browser)
     given = {"kind": "tls_mode", "application": "empty", "to": "preferred"}
     text = text_of(browser_of("operator").post("/rollouts/new/preview/", given))
     assert "There is nothing to change." in text
+
+
+def test_healing_is_chosen_by_its_level_and_previewed_with_what_it_would_have_done(
+    browser_of: Browser,
+) -> None:
+    browser = browser_of("operator")
+    form = browser.get("/rollouts/new/", {"kind": "healing_mode", "application": "order"})
+    assert 'value="ejection_mode:report"' in text_of(form)
+    wish = {"kind": "healing_mode", "application": "order", "level": "ejection_mode:eject"}
+    shown = browser.post("/rollouts/new/preview/", wish)
+    said = text_of(shown)
+    assert "What it would have done" in said
+    assert "no caller found an instance failing there" in said
+    assert "It lets healing do more than it may now." in said
+    assert "Ejection by callers of order to eject" in said
+    made = browser.post("/rollouts/new/start/", carried(shown, confirm="order"))
+    assert made.status_code == 302, text_of(made)
+    assert Rollout.objects.get().state == RolloutState.AWAITING_APPROVAL

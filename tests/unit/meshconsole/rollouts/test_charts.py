@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from meshconsole.rollouts.charts import HEIGHT, MARKS_LIMIT, WIDTH, chart_of, told
-from meshconsole.rollouts.selectors import GatePoint, GateShown
+from meshconsole.rollouts.shapes import GatePoint, GateShown
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 

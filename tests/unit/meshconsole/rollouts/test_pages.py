@@ -9,7 +9,7 @@ import pytest
 
 from meshconsole.rollouts.ledgers import Came
 from meshconsole.rollouts.pages import Cut, cut_of, have_count, title_of, wave_picked
-from meshconsole.rollouts.selectors import RolloutShown, TargetShown, WaveShown
+from meshconsole.rollouts.shapes import RolloutShown, TargetShown, WaveShown
 
 
 def a_target(instance: str, state: str = "acked") -> TargetShown:

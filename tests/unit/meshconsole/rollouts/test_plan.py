@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshconsole.rollouts.plan import Seat, ladder, ordered, shares
+from meshconsole.rollouts.plan import Seat, ladder, ordered, parts, shares
 
 
 def seats(count: int, unit: str = "unit1", environment: str = "", app: str = "order") -> list[Seat]:
@@ -70,3 +70,10 @@ def test_shares_that_hardly_differ_take_few_waves() -> None:
     steps = shares({"a": 50, "b": 50}, {"a": 49.99, "b": 50.01})
     assert [step.split for step in steps] == [{"a": 49.99, "b": 50.01}]
     assert shares({"a": 100}, {"a": 100, "b": 0}) == []
+
+
+def test_things_taken_whole_go_by_the_same_ladder_and_the_last_soak_longest() -> None:
+    assert parts(0) == []
+    assert parts(1) == [("100%", 1, 30.0)]
+    assert parts(3) == [("1 instance", 1, 5.0), ("50%", 1, 20.0), ("100%", 1, 30.0)]
+    assert sum(count for _, count, _ in parts(137)) == 137
