@@ -202,6 +202,7 @@ def _columns(settled: Settled, decision: Decision) -> dict[str, Any]:
 
 
 _CHANGES: dict[str, Callable[[HealingCase], dict[str, Any]]] = {
+    CaseEvent.HELD: lambda case: {"held_by": case.held_by},
     CaseEvent.COOLED_DOWN: lambda case: {"rounds": case.rounds + 1},
     CaseEvent.RELEASED: lambda case: {"rounds": max(1, case.rounds)},
     CaseEvent.QUORUM_REACHED: lambda case: {"evidence_version": case.evidence_version + 1},

@@ -17,6 +17,7 @@ from meshconsole.audit.services import audit_record
 from meshconsole.core.errors import Conflict, FieldFault, Invalid, NotFound
 from meshconsole.healing.case_models import HealingCase, Mark
 from meshconsole.healing.case_states import TERMINAL, TRANSITIONS, CaseEvent, CaseState
+from meshconsole.healing.case_steps import instance_return_of
 from meshconsole.healing.cases import (
     REASON_LIMIT,
     Lost,
@@ -33,10 +34,14 @@ _S = CaseState
 
 
 def case_dismiss(*, pk: int, actor: str, reason: str, now: datetime) -> HealingCase:
-    """Nothing is to be done about it; the same reports open no other case for a while."""
+    """Nothing is to be done about it; the same reports open no other case for a while.
+
+    An instance that was taken out of service for the case, and given up, is sent requests again.
+    """
     _check_reason(reason)
     with _asked(pk, CaseEvent.DISMISSED, done={_S.DISMISSED}) as case:
         if case.state != _S.DISMISSED:
+            instance_return_of(case, now=now, reason=reason, actor=actor)
             case_move(case, CaseEvent.DISMISSED, actor=actor, reason=reason, now=now)
     return case
 
@@ -187,6 +192,7 @@ def _locked(pk: int) -> HealingCase:
     case = HealingCase.objects.select_for_update().filter(pk=pk).first()
     if case is None:
         raise NotFound(f"There is no case {pk}.")
+    Instance.objects.select_for_update().filter(instance_id=case.instance).first()
     return case
 
 

@@ -63,7 +63,7 @@ class FakeActuator:
         self.fence = 0
         self.calls: list[str] = []
         self.refuses: Exception | None = None
-        self.breaks: Exception | None = None
+        self.breaks: BaseException | None = None
         self.breaks_after_effect = False
         self.finding = Finding(ok=True, detail="Everything is there.", before="pid 1")
         self.heals: Callable[[], None] = lambda: None

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from meshconsole.healing.approval_models import Approval
 from meshconsole.healing.votes import approval_vote
 from meshconsole.inventory.models import Instance
-from tests.harness.healing import World, a_world
+from tests.harness.healing import World
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with a_world(monkeypatch) as world:
-        yield world
 
 
 def state_of(instance: str) -> str:
@@ -29,7 +21,6 @@ def events(world: World) -> list[str]:
 
 
 def test_a_bad_instance_becomes_healthy_without_a_human(world: World) -> None:
-    world.set_mode("auto")
     world.report()
     assert world.case().state == "observed"
     world.until("draining")
@@ -48,6 +39,7 @@ def test_a_bad_instance_becomes_healthy_without_a_human(world: World) -> None:
 
 
 def test_by_default_it_only_observes_and_says_so(world: World) -> None:
+    world.set_mode("")
     world.report()
     world.until("gated")
     case = world.until("escalated", seconds=20)
