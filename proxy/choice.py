@@ -147,7 +147,7 @@ class Target:
     """One application that may be called, with everything a request to it needs."""
 
     __slots__ = (
-        "budget", "choices", "everyone", "interfaces", "key", "rule", "service", "terms", "unit",
+        "_terms", "budget", "choices", "everyone", "interfaces", "key", "rule", "service", "unit",
     )  # fmt: skip
 
     def __init__(
@@ -162,8 +162,7 @@ class Target:
         terms: HealingTerms | None = None,
     ) -> None:
         self.service = service
-        self.terms = terms or HealingTerms(name=service.name)
-        """When one of its endpoints is taken for broken."""
+        self._terms = terms
         self.unit = unit
         """The caller's own; empty where there is none."""
         self.budget = RetryBudget()
@@ -182,6 +181,11 @@ class Target:
             self.choices[group] = Choice(
                 self, group, tuple(m for m, _ in own), tuple(endpoint for _, endpoint in own), now
             )
+
+    @property
+    def terms(self) -> HealingTerms:
+        """When one of its endpoints is taken for broken."""
+        return self._terms or HealingTerms(name=self.service.name)
 
     def every_choice(self) -> Iterator[Choice]:
         """Everyone, and each group."""

@@ -51,18 +51,18 @@ class Outbox:
         long, or as part of one that waits unsent. Of what is ejected only the newest word waits."""
         if ejections is not None:
             self._supersede()
-            self._put(start, end, list(windows[:_WINDOWS_PER_REPORT]), [], ejections)
-            windows = windows[_WINDOWS_PER_REPORT:]
         elif not events and self._merged(start, end, windows):
             return
         events_from = windows_from = 0
-        while events_from < len(events) or windows_from < len(windows):
+        while events_from < len(events) or windows_from < len(windows) or ejections is not None:
             self._put(
                 start,
                 end,
                 list(windows[windows_from : windows_from + _WINDOWS_PER_REPORT]),
                 list(events[events_from : events_from + _EVENTS_PER_REPORT]),
+                ejections,
             )
+            ejections = None
             events_from += _EVENTS_PER_REPORT
             windows_from += _WINDOWS_PER_REPORT
 

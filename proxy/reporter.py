@@ -110,8 +110,9 @@ class Reporter:
         windows = self._windows.drain() if with_windows else []
         table = self._current.table
         events = self._detector.tick(table.endpoint_stats(), end, table.digest)
-        events += self._warden.take()
-        ejections = self._ejections(end) if with_windows and self.heir is None else None
+        news = self._warden.take()
+        events += news
+        ejections = self._ejections(end, is_due=bool(news)) if self.heir is None else None
         if not windows and not events and ejections is None:
             return
         if self.heir is not None:
@@ -126,9 +127,10 @@ class Reporter:
             self._keep()
         self.fresh.set()
 
-    def _ejections(self, now: float) -> tuple[Ejection, ...] | None:
-        """All that are active, if it is time to say so; that there are none is said once."""
-        if 0 <= self._ejections_due - now <= EJECTIONS_SECONDS:
+    def _ejections(self, now: float, is_due: bool) -> tuple[Ejection, ...] | None:
+        """All that are active, when there is news or it is time; that there are none is said
+        once."""
+        if not is_due and 0 <= self._ejections_due - now <= EJECTIONS_SECONDS:
             return None
         told = self._warden.told()
         if not told and not self._has_ejections:

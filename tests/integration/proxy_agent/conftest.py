@@ -14,6 +14,7 @@ from proxy.agent import Agent
 from proxy.contract.session import Links
 from proxy.current import Current
 from proxy.healing.detector import Detector
+from proxy.healing.warden import Warden
 from proxy.settings import HostPort, MeshSettings
 from proxy.windows import Windows
 from tests.harness.authority import MeshRoot
@@ -51,11 +52,13 @@ class Member:
         self.current = Current()
         self.windows = Windows()
         self.detector = Detector()
+        self.warden = Warden(self.current)
         self.agent = Agent(
             self.settings,
             self.current,
             self.windows,
             self.detector,
+            warden=self.warden,
             random=Random(7),
             sleep=self._pause,
             in_step=in_step,

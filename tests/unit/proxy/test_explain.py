@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from time import time
 from typing import Any, Literal
 
 import msgspec
 import pytest
 
 from proxy.balancer import pick
-from proxy.contract.snapshot import Balancer, Endpoint, Route, Rule, Service, Share, Snapshot
+from proxy.contract.reports import Ejection, EjectionState
+from proxy.contract.snapshot import (
+    Balancer,
+    EjectionMode,
+    Endpoint,
+    Route,
+    Rule,
+    Service,
+    Share,
+    Snapshot,
+)
 from proxy.current import Current
 from proxy.errors import Refusal
 from proxy.explain import CANDIDATES_SAID, Explanation, explained
@@ -196,6 +207,39 @@ def test_why_an_endpoint_gets_nothing_is_told() -> None:
     assert answer.candidates[1].why == "It has its share."
     many = _asked(_listener(_current(endpoints=CANDIDATES_SAID + 5)), "host: stock")
     assert (len(many.candidates), many.candidates_left_out) == (CANDIDATES_SAID, 5)
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "steps", "words"),
+    [
+        ("eject", "ejected", 0, "It is ejected for 30 s more, time 2 in a row: error_rate."),
+        ("report", "ejected", 20, "error_rate. Nothing is done about it but tell."),
+        ("weight", "ejected", 1, "error_rate. A small share is left."),
+        ("eject", "probing", 0, "probed by one request at a time: error_rate."),
+        ("eject", "returning", 2, "gets its share bit by bit: error_rate."),
+    ],
+)
+def test_an_endpoint_that_is_ejected_says_for_how_long_and_why(
+    mode: EjectionMode, state: EjectionState, steps: int, words: str
+) -> None:
+    current = _current()
+    one, *others = current.table.members.values()
+    one.steps = steps
+    one.ejection = Ejection(
+        id="e", service="stock", instance="s0", address="h:1", unit="u", rule="error_rate",
+        times=2, since=time(), until=time() + 30.4, mode=mode, state=state,
+    )  # fmt: skip
+    current.table.reshare("stock", 0.0)
+    answer = _asked(_listener(current), "host: stock")
+    assert words in answer.candidates[0].why
+    assert answer.candidates[0].share == steps * (1 if steps < 20 else 0.05)
+    for other in others:
+        other.steps, other.ejection = 0, one.ejection
+    if not steps:
+        current.table.reshare("stock", 0.0)
+        answer = _asked(_listener(current), "host: stock")
+        assert "Everybody here is, so that is ignored." in answer.candidates[0].why
+        assert answer.would_pick is not None
 
 
 def test_what_is_sent_on_is_shown_without_credentials() -> None:

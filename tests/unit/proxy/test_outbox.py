@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy.contract.reports import LATENCY_BUCKETS, AnomalyReport, EdgeWindow, Subject
+from proxy.contract.reports import LATENCY_BUCKETS, AnomalyReport, EdgeWindow, Ejection, Subject
 from proxy.outbox import Outbox
 
 
@@ -121,3 +121,19 @@ def test_a_long_report_is_several() -> None:
     )
     assert len(outbox) == 3
     assert len(outbox.events()) == 70
+
+
+def test_of_ejections_only_the_newest_word_waits_and_what_was_sent_stays() -> None:
+    outbox = Outbox()
+    said = Ejection(
+        id="e", service="stock", instance="s1", address="h:1", unit="u", rule="consecutive",
+        since=1.0, until=31.0, mode="eject",
+    )  # fmt: skip
+    outbox.add(0, 1, [window()], ejections=(said,))
+    outbox.after(0)
+    outbox.add(15, 16, [window()], ejections=(said,))
+    outbox.add(30, 31, ejections=(said,))
+    outbox.add(45, 46, ejections=())
+    waiting = [outbox.after(seq) for seq in range(3)]
+    told = [(one.seq, one.ejections) for one in waiting if one is not None]
+    assert told == [(1, (said,)), (2, None), (4, ())]
