@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from healer.actuators.docker import docker
 from healer.actuators.process import ProcessActuator
 from healer.actuators.protocol import Actuator
 from healer.actuators.surroundings import Surroundings
@@ -12,6 +13,7 @@ from meshconsole.healing.actuator_settings import settings_parse
 
 MAKERS: dict[str, Callable[[Any, Surroundings], Actuator]] = {
     "process": ProcessActuator,
+    "docker": docker,
 }
 
 
