@@ -18,7 +18,9 @@ _ENDED = frozenset({"exited", "dead", "created"})
 def docker(settings: DockerSettings, around: Surroundings) -> PartsActuator:
     """The actuator of the containers at MESH_DOCKER_SOCKET."""
     engine = Engine(settings, around)
-    return PartsActuator("docker", engine, process=settings.process, sidecar=settings.sidecar)
+    return PartsActuator(
+        "docker", lambda _: engine, process=settings.process, sidecar=settings.sidecar
+    )
 
 
 class Engine:

@@ -8,6 +8,7 @@ whether an order had its effect, without the thing keeping a key.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -25,6 +26,7 @@ from healer.actuators.protocol import (
     PlanText,
     Refused,
     Status,
+    Target,
     finding,
 )
 
@@ -67,9 +69,11 @@ class Place(Protocol):
 class PartsActuator:
     """The four calls over a place."""
 
-    def __init__(self, name: str, place: Place, *, process: str, sidecar: str | None) -> None:
+    def __init__(
+        self, name: str, place_of: Callable[[Target], Place], *, process: str, sidecar: str | None
+    ) -> None:
         self.name = name
-        self._place = place
+        self._place_of = place_of
         self._process = process
         self._sidecar = sidecar
 
@@ -84,8 +88,8 @@ class PartsActuator:
     def plan(self, order: Order) -> PlanText:
         """What would be sent for each part."""
         is_removal = order.action == "remove"
-        names = self._names(order)
-        steps = [step for name in names for step in self._place.steps(name, is_removal=is_removal)]
+        names, place = self._names(order), self._place_of(order.target)
+        steps = [step for name in names for step in place.steps(name, is_removal=is_removal)]
         verb = "Stop for good" if is_removal else "Restart"
         summary = f"{verb} {' and '.join(names)} of {order.target.instance}."
         if is_removal:
@@ -96,40 +100,42 @@ class PartsActuator:
         """Look at the place and at each part."""
         names, ends = self._names(order), _ends(order)
         try:
-            checks = list(self._place.checks(_left(ends)))
+            place = self._place_of(order.target)
+            checks = list(place.checks(_left(ends)))
         except ActuatorError as error:
             return finding((Check(self.name, False, str(error)),))
         marks = {}
         for name in names:
             try:
-                seen = self._place.look(name, _left(ends))
+                seen = place.look(name, _left(ends))
             except ActuatorError as error:
                 checks.append(Check(name, False, str(error)))
                 continue
-            marks[name] = seen.mark
+            if not seen.is_gone:
+                marks[name] = seen.mark
             is_there = not seen.is_gone
             checks.append(Check(name, is_there, f"{name} is {seen.words}."))
         return finding(tuple(checks), before=msgspec.json.encode(marks).decode())
 
     def execute(self, order: Order) -> Status:
         """Restart or stop each part that has not been since the step was decided."""
-        names, ends = self._names(order), _ends(order)
+        names, ends, place = self._names(order), _ends(order), self._place_of(order.target)
         for name in names:
-            seen = self._place.look(name, _left(ends))
+            seen = place.look(name, _left(ends))
             if self._verdict(order, name, seen) != "unknown":
                 continue
             if order.action == "remove":
-                self._place.stop(name, _left(ends))
+                place.stop(name, _left(ends))
             elif seen.is_gone:
                 raise Refused(f"{name} is not there any more: propose a removal instead.")
             else:
-                self._place.restart(name, _left(ends))
+                place.restart(name, _left(ends))
         return self.status(order)
 
     def status(self, order: Order) -> Status:
         """Compare each part with what it was before."""
-        names, ends = self._names(order), _ends(order)
-        seen = {name: self._place.look(name, _left(ends)) for name in names}
+        names, ends, place = self._names(order), _ends(order), self._place_of(order.target)
+        seen = {name: place.look(name, _left(ends)) for name in names}
         verdicts = {name: self._verdict(order, name, each) for name, each in seen.items()}
         state = next(
             (each for each in ("failed", "running", "unknown") if each in verdicts.values()), "done"
@@ -150,6 +156,8 @@ class PartsActuator:
         if seen.is_changing:
             return "running"
         if order.action == "remove":
+            if seen.is_gone and name not in _before(order):
+                raise Refused(f"{name} was never there: check the names in the settings.")
             return "unknown" if seen.is_up else "done"
         if not self._is_new(order, name, seen):
             return "unknown"

@@ -8,11 +8,15 @@ from typing import Any
 from healer.actuators.docker import docker
 from healer.actuators.process import ProcessActuator
 from healer.actuators.protocol import Actuator
+from healer.actuators.ssh import ssh
 from healer.actuators.surroundings import Surroundings
+from healer.actuators.systemd import systemd
 from meshconsole.healing.actuator_settings import settings_parse
 
 MAKERS: dict[str, Callable[[Any, Surroundings], Actuator]] = {
     "process": ProcessActuator,
+    "systemd": systemd,
+    "ssh": ssh,
     "docker": docker,
 }
 

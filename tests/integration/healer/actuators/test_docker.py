@@ -154,12 +154,19 @@ def test_what_the_engine_refuses_is_said(
 
 
 def test_a_container_that_is_gone_is_not_restarted(engine: Engine, hands: Actuator) -> None:
-    given = prepared(hands)
-    del engine.containers["shop-1"]
+    given, removal = prepared(hands), prepared(hands, "remove")
+    engine.containers.clear()
     with pytest.raises(Refused, match="propose a removal"):
         hands.execute(given)
-    del engine.containers["mesh-shop-1"]
-    assert hands.execute(order("remove")).state == "done"
+    assert hands.execute(removal).state == "done"
+
+
+def test_the_removal_of_what_was_never_there_is_not_done_but_refused(
+    engine: Engine, hands: Actuator
+) -> None:
+    engine.containers.clear()
+    with pytest.raises(Refused, match="was never there: check the names"):
+        hands.execute(prepared(hands, "remove"))
 
 
 def test_nobody_at_the_socket_means_that_nothing_was_done(tmp_path: Path) -> None:
