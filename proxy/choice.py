@@ -31,7 +31,7 @@ class Choice:
     """The members one decision may pick from, and whose turn it is."""
 
     __slots__ = (
-        "_base", "_given", "_hashed", "counting", "group", "how", "is_panicking", "is_reduced",
+        "_base", "_counting", "_given", "_hashed", "group", "how", "is_panicking", "is_reduced",
         "members", "probe", "schedule", "shares", "target", "turn", "usual",
     )  # fmt: skip
 
@@ -59,13 +59,22 @@ class Choice:
         """What each would count if nobody was ejected; rings and tables are made of it."""
         self.shares: tuple[int, ...] | None = None
         """How much each member counts just now."""
-        self.counting: dict[Member, int] = {}
-        """The same by member, for those that count."""
+        self._counting: dict[Member, int] | None = None
         self.schedule: tuple[Member, ...] = members[:0]
         """Members in the order of their turns; one of weight 2 comes twice; weight 0 never."""
         self._hashed: Ring | Maglev | None = None
         self.arrange(now)
         self.turn = random.randrange(max(1, len(self.schedule)))  # noqa: S311
+
+    @property
+    def counting(self) -> dict[Member, int]:
+        """How much each counts of those that do; made when it is first asked for, as most choices
+        of a whole mesh are never made."""
+        counting = self._counting
+        if counting is None:
+            pairs = zip(self.members, self.shares or (), strict=True)
+            counting = self._counting = {member: share for member, share in pairs if share}
+        return counting
 
     def arrange(self, now: float) -> bool:
         """Give everybody their share as of `now`; may it be another one later?"""
@@ -139,7 +148,7 @@ class Choice:
         if shares == self.shares:
             return
         self.shares = shares
-        self.counting = {members[at]: share for at, share in enumerate(shares) if share}
+        self._counting = None
         self.schedule = tuple(members[at] for at in turns_of(shares))
 
 

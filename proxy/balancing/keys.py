@@ -25,7 +25,12 @@ def key_of(hash_on: str, caller: bytes = b"") -> Key:
         return lambda request: request.path
     if kind == "caller":
         return lambda _request: caller or None
-    return lambda _request: None
+    return no_key
+
+
+def no_key(_request: Request) -> bytes | None:
+    """Each request is its own; one function for all the services that hash on nothing."""
+    return None
 
 
 def place_of(key: bytes) -> int:
