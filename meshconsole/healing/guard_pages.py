@@ -44,6 +44,7 @@ EJECTION_TEXTS = {
 SWITCH_TEXTS = {
     "healing": "No action is begun",
     "ejection": "Callers only report",
+    "rollouts": "No wave is begun or goes on; what rolls back does",
 }
 ROWS = 200
 

@@ -23,7 +23,7 @@ MODES: tuple[Mode, ...] = ("observe", "approve_all", "auto")
 """From the least power to the most."""
 EJECTION_MODES: tuple[EjectionMode, ...] = ("off", "report", "weight", "eject")
 ACTUATORS = ("process", "docker", "kubernetes", "systemd", "supervisor", "webhook", "ssh")
-SWITCHES = ("healing", "ejection")
+SWITCHES = ("healing", "ejection", "rollouts")
 SCOPES = ("mesh", "unit", "application", "instance")
 LADDER = ("restart_sidecar", "restart_process", "restart_host", "remove")
 """Rung 1 to 4."""

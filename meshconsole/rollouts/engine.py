@@ -15,14 +15,15 @@ from datetime import datetime, timedelta
 from django.db.models import F
 
 from meshconsole.core.errors import Degraded, MeshError
-from meshconsole.rollouts.kinds.protocol import ENGINE, Halted, Kind
+from meshconsole.rollouts.braking import braked, go_on
+from meshconsole.rollouts.kinds.protocol import Halted, Kind
 from meshconsole.rollouts.kinds.registry import kind_of
 from meshconsole.rollouts.models import Rollout
 from meshconsole.rollouts.progressing import begin, progress
-from meshconsole.rollouts.record import Lost, current_wave, held, look_again, pause, stick
+from meshconsole.rollouts.record import ENGINE, Lost, current_wave, held, look_again, pause, stick
 from meshconsole.rollouts.reverting import revert
 from meshconsole.rollouts.soaking import soak
-from meshconsole.rollouts.states import MOVING, RolloutState
+from meshconsole.rollouts.states import DUE, RolloutState
 
 CLAIM = timedelta(seconds=15)
 """After a killed worker, another one takes over so much later."""
@@ -37,6 +38,7 @@ _STEPS: dict[str, Callable[[Rollout, Kind, datetime], None]] = {
     RolloutState.PROGRESSING: progress,
     RolloutState.SOAKING: soak,
     RolloutState.ROLLING_BACK: revert,
+    RolloutState.PAUSED: go_on,
 }
 
 
@@ -46,7 +48,8 @@ def step(pk: int, now: datetime) -> bool:
     if rollout is None:
         return False
     try:
-        _STEPS[rollout.state](rollout, kind_of(rollout.kind), now)
+        if not braked(rollout, now):
+            _STEPS[rollout.state](rollout, kind_of(rollout.kind), now)
     except Lost:
         return False
     except Degraded as error:
@@ -64,7 +67,7 @@ def step(pk: int, now: datetime) -> bool:
 
 def claimed(pk: int, now: datetime) -> Rollout | None:
     """The rollout, if it is due and this caller is the one to move it."""
-    rollout = Rollout.objects.filter(pk=pk, state__in=MOVING, due_at__lte=now).first()
+    rollout = Rollout.objects.filter(pk=pk, state__in=DUE, due_at__lte=now).first()
     if rollout is None:
         return None
     mine = Rollout.objects.filter(pk=pk, turn=rollout.turn, state=rollout.state)

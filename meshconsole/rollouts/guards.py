@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Q
 
 from meshconsole.core.errors import Conflict, FieldFault, Invalid
+from meshconsole.rollouts.brakes import switch_on, told_of
 from meshconsole.rollouts.models import MESH, Rollout, Wave
 from meshconsole.rollouts.states import OWNING
 
@@ -31,6 +32,17 @@ def refuse_blocked(blockers: list[str], row: Rollout) -> None:
             f"It cannot begin: {blockers[0]}",
             code="blocked",
             errors=[FieldFault(pointer="", detail=one) for one in blockers],
+            current_state=shown(row),
+        )
+
+
+def refuse_switched_off(row: Rollout) -> None:
+    """Raise Conflict while a kill switch for rollouts is pulled for anything that it changes."""
+    switch = switch_on(row)
+    if switch is not None:
+        raise Conflict(
+            f"{told_of(switch)} Let it go first.",
+            code="kill_switch",
             current_state=shown(row),
         )
 

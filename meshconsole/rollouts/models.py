@@ -52,6 +52,10 @@ class Rollout(models.Model):
     reverting_at = models.DateTimeField(null=True)
     """Since when it rolls back."""
     ended_at = models.DateTimeField(null=True)
+    braked_by = models.CharField(max_length=60, blank=True)
+    """What keeps it paused: `switch:...` or `case:...`; it goes on by itself when that is over."""
+    brakes_passed_at = models.DateTimeField(null=True)
+    """A person let it go on past the cases that were there then."""
     faults = models.PositiveIntegerField(default=0)
     """Steps of it in a row that broke in a way nobody thought of."""
 

@@ -243,6 +243,22 @@ def buttons_of(row: Rollout, user: User | AnonymousUser) -> list[Button]:
 
 
 @dataclass(frozen=True)
+class BrakeLink:
+    """Where to look at what keeps a rollout still."""
+
+    word: str
+    url: str
+
+
+def brake_of(braked_by: str) -> BrakeLink | None:
+    """The case or the kill switches; None when nothing brakes it."""
+    what, _, ref = braked_by.partition(":")
+    if what == "case" and ref.isdigit():
+        return BrakeLink(f"Case {ref}", reverse("healing:case", args=[ref]))
+    return BrakeLink("The kill switch", reverse("healing:automation")) if what == "switch" else None
+
+
+@dataclass(frozen=True)
 class Line:
     """One rollout in a short list of another page."""
 

@@ -24,15 +24,17 @@ from meshconsole.rollouts.evidence import (
 )
 from meshconsole.rollouts.freezes import freeze_for
 from meshconsole.rollouts.gates import judge
-from meshconsole.rollouts.kinds.protocol import ENGINE, Halted, Kind, Seen, Work
+from meshconsole.rollouts.kinds.protocol import Halted, Kind, Seen, Work
 from meshconsole.rollouts.models import Rollout, Target, Wave
 from meshconsole.rollouts.record import (
+    ENGINE,
     current_wave,
     held,
     look_again,
     move,
     pause,
     tell,
+    touched,
     turn_back,
     write_down,
 )
@@ -122,6 +124,7 @@ def _begun(work: Work, kind: Kind, baseline: Baseline, gone: list[str]) -> None:
     note_written(work, kind.apply(work))
     why = f"{wave.share} ({wave.stage}): {len(work.targets)} instances."
     write_down(row, actor=ENGINE, verb="wave_begun", why=why, now=now, wave=wave)
+    touched(row, wave, work.targets, "wave_begun")
     tell(row)
     look_again(row, look_at(now), f"Wave {wave.number} is put in force.")
 

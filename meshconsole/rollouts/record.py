@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -10,12 +10,17 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
+from meshconsole.audit.services import audit_record
 from meshconsole.live.publish import publish_on_commit
-from meshconsole.rollouts.models import Decision, Rollout, Wave
+from meshconsole.rollouts.models import Decision, Rollout, Target, Wave
 from meshconsole.rollouts.states import TRANSITIONS, RolloutEvent, WaveState
 from meshconsole.transitions import fire
 
 NOTE_LIMIT = 500
+INSTANCES_NAMED = 200
+"""Of a wave in its audit row; the rollout has them all."""
+ENGINE = "rollouts"
+"""Who writes intent when a wave does."""
 
 
 class Lost(Exception):
@@ -94,10 +99,63 @@ def tell(rollout: Rollout) -> None:
     )
 
 
-def pause(rollout: Rollout, wave: Wave | None, *, actor: str, why: str, now: datetime) -> None:
-    """Write nothing more until a person decides; a wave that soaked has to be taken anew."""
+def pause(
+    rollout: Rollout,
+    wave: Wave | None,
+    *,
+    actor: str,
+    why: str,
+    now: datetime,
+    braked_by: str = "",
+    due_at: datetime | None = None,
+) -> None:
+    """Write nothing more until a person decides, or until what brakes it is over; a wave that
+    soaked has to be taken anew."""
     rollout.waves.filter(state=WaveState.SOAKING).update(state=WaveState.APPLYING)
-    move(rollout, RolloutEvent.PAUSED, actor=actor, why=why, now=now, wave=wave, due_at=None)
+    move(
+        rollout, RolloutEvent.PAUSED, actor=actor, why=why, now=now, wave=wave,
+        due_at=due_at, braked_by=braked_by,
+    )  # fmt: skip
+
+
+def resume(rollout: Rollout, *, actor: str, why: str, now: datetime, **changes: Any) -> None:
+    """Go on where it was: a wave that was soaking is seen in force and soaks anew."""
+    wave = current_wave(rollout)
+    if wave is not None and wave.state != WaveState.PLANNED:
+        wave.written_at = now
+        wave.save(update_fields=["written_at"])
+    move(
+        rollout, RolloutEvent.RESUMED, actor=actor, why=why, now=now, wave=wave,
+        due_at=now, braked_by="", **changes,
+    )  # fmt: skip
+
+
+def stay_paused(rollout: Rollout, *, actor: str, why: str, now: datetime) -> None:
+    """A braked rollout waits for a person from now on, and for nothing else."""
+    rollout.braked_by, rollout.due_at, rollout.note = "", None, why[:NOTE_LIMIT]
+    rollout.turn += 1
+    rollout.save(update_fields=["braked_by", "due_at", "note", "turn"])
+    write_down(rollout, actor=actor, verb=RolloutEvent.PAUSED, why=why, now=now)
+    tell(rollout)
+
+
+def touched(rollout: Rollout, wave: Wave, targets: Sequence[Target], verb: str) -> None:
+    """Write down where a wave is put in force, or undone: whoever looks for a cause finds it."""
+    audit_record(
+        actor=ENGINE,
+        verb=verb,
+        object=f"rollout:{rollout}",
+        after={
+            "kind": rollout.kind,
+            "wave": wave.number,
+            "stage": wave.stage,
+            "applications": sorted({target.application for target in targets}),
+            "units": sorted({target.unit for target in targets}),
+            "instances": sorted(target.instance for target in targets)[:INSTANCES_NAMED],
+            "instance_count": len(targets),
+        },
+        reason=rollout.reason,
+    )
 
 
 def turn_back(

@@ -17,9 +17,9 @@ from meshconsole.rollouts.cohort import (
     note_written,
     written_works,
 )
-from meshconsole.rollouts.kinds.protocol import ENGINE, Halted, Kind, Seen, Work, Written
+from meshconsole.rollouts.kinds.protocol import Halted, Kind, Seen, Work, Written
 from meshconsole.rollouts.models import Rollout
-from meshconsole.rollouts.record import held, look_again, move, stick, tell
+from meshconsole.rollouts.record import ENGINE, held, look_again, move, stick, tell, touched
 from meshconsole.rollouts.states import RolloutEvent, WaveState
 
 
@@ -32,10 +32,13 @@ def revert(rollout: Rollout, kind: Kind, now: datetime) -> None:
             _undone(row, now, "Nothing had been written.")
             return
         works = [replace(work, rollout=row) for work in works]
+        fresh = [w for w in works if w.wave.state not in (WaveState.REVERTING, WaveState.REVERTED)]
         row.waves.filter(pk__in=[work.wave.pk for work in works]).exclude(
             state=WaveState.REVERTED
         ).update(state=WaveState.REVERTING)
         _step(row, kind, works, seen)
+        for work in fresh:
+            touched(row, work.wave, work.targets, "wave_reverting")
 
 
 def _step(row: Rollout, kind: Kind, works: list[Work], seen: Seen) -> None:

@@ -89,8 +89,8 @@ def rollout_shown(pk: int, now: datetime) -> RolloutShown:
 
 _PLAIN = (
     "kind", "application", "state", "note", "reason", "spec", "approval", "bypassed_by",
-    "created_by", "created_at", "started_by", "started_at", "approved_by", "approved_at",
-    "ended_at", "due_at", "revision",
+    "braked_by", "created_by", "created_at", "started_by", "started_at", "approved_by",
+    "approved_at", "ended_at", "due_at", "revision",
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from meshconsole.rollouts.guards import (
     owned,
     owner_of,
     refuse_blocked,
+    refuse_switched_off,
     refuse_unfit,
     shown,
 )
@@ -40,12 +41,15 @@ from meshconsole.rollouts.record import (
     current_wave,
     move,
     pause,
+    resume,
+    stay_paused,
     tell,
     turn_back,
     write_down,
 )
 from meshconsole.rollouts.soaking import wave_passed
 from meshconsole.rollouts.states import (
+    DUE,
     MOVING,
     OWNING,
     RolloutEvent,
@@ -126,6 +130,7 @@ def rollout_start(
             return row
         draft = kind_of(row.kind).plan(row)
         refuse_blocked(blockers_of(row, draft, now), row)
+        refuse_switched_off(row)
         if not bypass:
             freeze_check(row.application, now)
         if not is_as_planned(row, draft):
@@ -186,6 +191,7 @@ def rollout_promote(
                 code="nothing_to_promote",
                 current_state=shown(row),
             )
+        refuse_switched_off(row)
         if not bypass:
             freeze_check(row.application, now, bypassed_at=row.bypassed_at)
         if not refuse_unfit(row, wave) and not reason.strip():
@@ -201,27 +207,28 @@ def rollout_promote(
 
 
 def rollout_pause(*, pk: int, actor: str, now: datetime, reason: str = "") -> Rollout:
-    """Write nothing more, undo nothing. Raises Conflict."""
+    """Write nothing more, undo nothing; one that something brakes then waits for a person. Raises
+    Conflict."""
     check_reason(reason)
     with _verb(pk, {_S.PROGRESSING, _S.SOAKING}, "paused", done={_S.PAUSED}) as row:
+        why = reason or f"Paused by {actor}."
         if row.state != _S.PAUSED:
-            why = reason or f"Paused by {actor}."
             pause(row, current_wave(row), actor=actor, why=why, now=now)
+        elif row.braked_by:
+            stay_paused(row, actor=actor, why=why, now=now)
     return row
 
 
 def rollout_resume(*, pk: int, actor: str, now: datetime, reason: str = "") -> Rollout:
-    """Go on where it was: a wave that was soaking is seen in force and soaks anew."""
+    """Go on where it was, past the cases of healing that are there now, but past no kill switch;
+    a wave that was soaking is seen in force and soaks anew. Raises Conflict."""
     check_reason(reason)
     done = {_S.PROGRESSING, _S.SOAKING}
     with _verb(pk, {_S.PAUSED}, "resumed", done=done) as row:
         if row.state == _S.PAUSED:
-            wave = current_wave(row)
-            if wave is not None and wave.state != WaveState.PLANNED:
-                wave.written_at = now
-                wave.save(update_fields=["written_at"])
+            refuse_switched_off(row)
             why = reason or f"Resumed by {actor}."
-            move(row, _E.RESUMED, actor=actor, why=why, now=now, wave=wave, due_at=now)
+            resume(row, actor=actor, why=why, now=now, brakes_passed_at=now)
     return row
 
 
@@ -254,7 +261,7 @@ def rollout_rollback(*, pk: int, actor: str, now: datetime, reason: str = "") ->
 
 def rollouts_advance(now: datetime, limit: int = BATCH) -> int:
     """Move on what is due, each rollout by one step; one that fails stops no other."""
-    due = Rollout.objects.filter(state__in=MOVING, due_at__lte=now).order_by("due_at")
+    due = Rollout.objects.filter(state__in=DUE, due_at__lte=now).order_by("due_at")
     moved = 0
     for pk in list(due.values_list("pk", flat=True)[:limit]):
         try:

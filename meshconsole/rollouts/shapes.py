@@ -96,6 +96,8 @@ class RolloutShown(msgspec.Struct, frozen=True, kw_only=True):
     min_requests: int
     approval: str
     bypassed_by: str
+    braked_by: str
+    """What keeps it paused until that is over: `switch:...` or `case:...`."""
     created_by: str
     created_at: datetime
     started_by: str

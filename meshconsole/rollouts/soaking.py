@@ -10,10 +10,11 @@ from meshconsole.rollouts.cohort import baseline_of, note_seen, waits_of, work_o
 from meshconsole.rollouts.evidence import Baseline, facts_read, hard_facts_read
 from meshconsole.rollouts.facts import Finding
 from meshconsole.rollouts.gates import judge
-from meshconsole.rollouts.kinds.protocol import ENGINE, Kind, Seen, Work
+from meshconsole.rollouts.kinds.protocol import Kind, Seen, Work
 from meshconsole.rollouts.models import Evaluation, Rollout, Wave
 from meshconsole.rollouts.progressing import round_of
 from meshconsole.rollouts.record import (
+    ENGINE,
     current_wave,
     held,
     look_again,

@@ -84,8 +84,12 @@ TRANSITIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         (_S.APPROVED, _E.ABORTED): _S.ROLLED_BACK,
     }
 )
+BRAKED = frozenset({_S.APPROVED, _S.PROGRESSING, _S.SOAKING})
+"""What a kill switch, a storm or a service's incident keeps still; undoing goes on."""
 MOVING = frozenset({_S.APPROVED, _S.PROGRESSING, _S.SOAKING, _S.ROLLING_BACK})
 """The engine moves these by itself; all others wait for a person."""
+DUE = MOVING | {_S.PAUSED}
+"""The engine looks at these when they are due; a pause is when something brakes it."""
 OWNING = frozenset({*MOVING, _S.AWAITING_APPROVAL, _S.PAUSED, _S.STUCK})
 """These own their (application, kind): nobody else may begin to change the same thing."""
 TERMINAL = frozenset({_S.COMPLETED, _S.ROLLED_BACK})

@@ -118,6 +118,7 @@ def _shown(request: HttpRequest, pk: int) -> dict[str, Any]:
         "is_over": shown.state in TERMINAL,
         "buttons": pages.buttons_of(row, request.user),
         "trip": trip,
+        "brake": pages.brake_of(shown.braked_by),
         "have_count": pages.have_count(shown),
         "cut": pages.cut_of(shown.waves),
         "wave": wave,

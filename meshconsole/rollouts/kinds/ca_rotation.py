@@ -21,7 +21,6 @@ from meshconsole.encryption.selectors import rotation_evidence
 from meshconsole.encryption.states import IN_FORCE, AuthorityState
 from meshconsole.inventory.models import Instance, InstanceQuerySet, Source
 from meshconsole.rollouts.kinds.protocol import (
-    ENGINE,
     Before,
     Draft,
     Gates,
@@ -35,6 +34,7 @@ from meshconsole.rollouts.kinds.protocol import (
 )
 from meshconsole.rollouts.models import MESH, Rollout, Wave
 from meshconsole.rollouts.plan import Seat, soak_of
+from meshconsole.rollouts.record import ENGINE
 
 TRUST, SIGN, DROP = "trust both", "sign with new", "drop old"
 PHASES = ((TRUST, 5.0), (SIGN, 30.0), (DROP, 30.0))

@@ -13,8 +13,9 @@ from meshconsole.healing.guard_selectors import killed, policies_of
 from meshconsole.healing.models import HealingPolicy
 from meshconsole.inventory.models import Application, Tier
 from meshconsole.rollouts.kinds.levels import Part
-from meshconsole.rollouts.kinds.protocol import ENGINE, Work
+from meshconsole.rollouts.kinds.protocol import Work
 from meshconsole.rollouts.models import MESH, Rollout
+from meshconsole.rollouts.record import ENGINE
 
 
 def wanted_of(spec: Mapping[str, Any]) -> tuple[Part, str]:

@@ -16,9 +16,6 @@ from meshconsole.rollouts.models import Rollout, Target, Wave
 from meshconsole.rollouts.plan import Seat
 from meshconsole.telemetry.links import Told
 
-ENGINE = "rollouts"
-"""Who writes intent when a wave does."""
-
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every rollout may be asked for."""

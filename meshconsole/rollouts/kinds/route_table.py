@@ -18,7 +18,6 @@ from meshconsole.inventory.selectors import application_get
 from meshconsole.inventory.states import InstanceState
 from meshconsole.rollouts.kinds.acks import acked
 from meshconsole.rollouts.kinds.protocol import (
-    ENGINE,
     Before,
     Draft,
     Gates,
@@ -32,6 +31,7 @@ from meshconsole.rollouts.kinds.protocol import (
 )
 from meshconsole.rollouts.models import MESH, Rollout, Wave
 from meshconsole.rollouts.plan import Seat, shares
+from meshconsole.rollouts.record import ENGINE
 from meshconsole.steering.models import Route
 from meshconsole.steering.selectors import target_of
 from meshconsole.steering.services import checked_split, split_set

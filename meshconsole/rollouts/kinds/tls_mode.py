@@ -30,7 +30,6 @@ from meshconsole.rollouts.kinds.modes import (
     why_not,
 )
 from meshconsole.rollouts.kinds.protocol import (
-    ENGINE,
     Before,
     Draft,
     Gates,
@@ -46,7 +45,7 @@ from meshconsole.rollouts.kinds.protocol import (
 from meshconsole.rollouts.kinds.seats import applications_of, seats_of, sidecars_of
 from meshconsole.rollouts.models import MESH, Rollout, Target, Wave
 from meshconsole.rollouts.plan import ladder
-from meshconsole.rollouts.record import write_down
+from meshconsole.rollouts.record import ENGINE, write_down
 from meshconsole.telemetry import links
 from proxy.contract.reports import LinkState
 from proxy.contract.snapshot import TlsMode

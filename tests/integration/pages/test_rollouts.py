@@ -282,3 +282,15 @@ def test_an_application_names_its_rollouts_and_those_of_the_whole_mesh(browser_o
     assert f'href="/rollouts/{mine.pk}/"' not in stock
     assert f'href="/rollouts/{whole.pk}/"' in order
     assert f'href="/rollouts/{whole.pk}/"' in stock
+
+
+def test_a_rollout_that_healing_keeps_still_says_by_which_case(browser_of: Browser) -> None:
+    row = a_rollout()
+    Rollout.objects.filter(pk=row.pk).update(
+        state=RolloutState.PAUSED, note="order fails as a whole: case 7.", braked_by="case:7"
+    )
+    said = browser_of("viewer").get(f"/rollouts/{row.pk}/").content.decode()
+    assert '<a href="/cases/7/">Case 7</a> keeps it still' in said
+    Rollout.objects.filter(pk=row.pk).update(braked_by="switch:rollouts/mesh")
+    said = browser_of("viewer").get(f"/rollouts/{row.pk}/").content.decode()
+    assert '<a href="/automation/">The kill switch</a> keeps it still' in said
