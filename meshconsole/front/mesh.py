@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from meshconsole.core.pages import live, page_of, search_of
 from meshconsole.encryption.models import Certificate
 from meshconsole.front.instance_health import health_of
+from meshconsole.healing.case_selectors import case_list
 from meshconsole.healing.models import Anomaly
 from meshconsole.healing.states import OPEN
 from meshconsole.healing.troubles import troubles_of
@@ -27,6 +28,7 @@ from meshconsole.telemetry.views import mini_graph
 
 MINUTES = 5
 ANOMALY_ROWS = 10
+CASE_ROWS = 5
 
 
 @require_safe
@@ -59,6 +61,7 @@ def application(request: HttpRequest, name: str) -> HttpResponse:
         "interfaces": live(lambda: telemetry.interfaces(app=found.name, minutes=MINUTES)),
         "mini": mini_graph(MINUTES, app=found.name),
         "anomalies": _anomalies(subject_app=found.name),
+        "cases": case_list({"application": found.name})[:CASE_ROWS],
         "rollouts": rollouts_of(found.name),
     }
     return render(request, "front/application.html", context)

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_safe
 
 from meshconsole.core.pages import live
 from meshconsole.encryption.models import Certificate
-from meshconsole.healing.models import Anomaly, AnomalyReport
+from meshconsole.healing.case_selectors import case_list, case_open_count, case_waiting_count
+from meshconsole.healing.models import Anomaly, AnomalyReport, HealingCase
 from meshconsole.healing.states import OPEN
 from meshconsole.inventory import selectors as inventory, sync
 from meshconsole.rollouts.pages import rollouts_now
@@ -27,6 +28,7 @@ MINUTES = 5
 SERIES_MINUTES = 15
 FEED_ROWS = 7
 BUSIEST_ROWS = 8
+CASE_ROWS = 5
 _BARS = 30
 
 
@@ -55,6 +57,7 @@ def _facts() -> dict[str, Any]:
         "healing": _healing(now),
         "mini": mini_graph(MINUTES),
         "rollouts": rollouts_now(),
+        "cases": case_list({"state": "open"})[:CASE_ROWS],
         "busiest": (live(lambda: telemetry.applications(minutes=MINUTES)) or [])[:BUSIEST_ROWS],
         "anomalies": Anomaly.objects.order_by("-last_at", "-id")[:FEED_ROWS],
     }
@@ -103,9 +106,10 @@ def _healing(now: datetime) -> dict[str, Any]:
     since = now - timedelta(minutes=30)
     failing = AnomalyReport.objects.filter(received_at__gt=since, phase="failing")
     return {
-        "open_count": Anomaly.objects.filter(state__in=OPEN).count(),
-        "day_count": Anomaly.objects.filter(last_at__gt=now - timedelta(days=1)).count(),
-        "latest": Anomaly.objects.order_by("-last_at", "-id").first(),
+        "case_count": case_open_count(),
+        "waiting_count": case_waiting_count(),
+        "anomaly_count": Anomaly.objects.filter(state__in=OPEN).count(),
+        "latest": HealingCase.objects.order_by("-since").first(),
         "series": _counted(failing.values_list("received_at", flat=True)[:5000], since, now),
     }
 

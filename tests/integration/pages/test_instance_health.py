@@ -97,3 +97,15 @@ def test_the_graph_is_told_where_instances_in_trouble_belong() -> None:
     a_case(CaseState.COOLING)
     (note,) = notes_now(timezone.now())
     assert (note.app, note.unit, note.is_ejected, note.has_case) == ("stock", "unit1", True, True)
+
+
+def test_the_overview_says_how_many_cases_are_open_and_who_must_decide(
+    browser_of: Browser,
+) -> None:
+    case = a_case(CaseState.AWAITING_APPROVAL)
+    page = text(browser_of("viewer"), "/")
+    figure = page.partition('data-figure="healing"')[2].partition("</p>")[0]
+    assert figure.startswith(">1 <small>open case,")
+    assert "1 waits for a person" in figure
+    assert f'id="case-short-{case.pk}"' in page
+    assert f'id="case-short-{case.pk}"' in text(browser_of("viewer"), "/applications/stock/")
