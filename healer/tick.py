@@ -9,8 +9,9 @@ from datetime import datetime
 from django.db import DatabaseError
 
 from healer.casework import advancing
+from healer.notices.sending import notices_send
 from meshconsole.encryption import issuance
-from meshconsole.healing import approvals, callers, ejections, services as healing
+from meshconsole.healing import approvals, callers, ejections, notices, services as healing
 from meshconsole.live import services as live
 from meshconsole.rollouts import services as rollouts
 
@@ -25,10 +26,13 @@ ADVANCE: tuple[Step, ...] = (
     ("callers read", lambda now: callers.callers_sample(now=now)),
     ("cases moved", advancing.advance),
     ("approvals ended", lambda now: approvals.approvals_expire(now=now)),
+    ("notices made", lambda now: notices.notices_make(now=now)),
+    ("notices begun", notices_send),
     ("rollouts moved", rollouts.rollouts_advance),
 )
 PRUNE: tuple[Step, ...] = (
     ("evidence pruned", lambda now: healing.evidence_prune(now=now)),
+    ("notices pruned", lambda now: notices.notices_prune(now=now)),
     ("events pruned", lambda now: live.events_prune(now)),
     ("join tokens pruned", lambda now: issuance.join_tokens_prune(now=now)),
 )

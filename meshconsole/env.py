@@ -71,6 +71,19 @@ class Environment(BaseSettings):
     """Control socket of a supervisord on the healer's machine."""
     heal_scale: float = Field(default=1.0, ge=0.001, le=10)
     """Of the healer's waits, for drills: cooldown, drain, return. Evidence is as old as it is."""
+    public_url: str = ""
+    """`https://mesh.example.com`, where people reach this console; notices link to it."""
+    notice_networks: str = ""
+    """Networks by commas where notices may be sent beside public addresses; plain http only where
+    `127.0.0.0/8` is one of them, and only there."""
+    smtp_host: str = ""
+    """The mail server of notices; empty sends no mail."""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_password_file: Path | None = None
+    smtp_from: str = ""
+    """Sender of notices, such as `mesh@example.com`."""
     demo: bool = False
     """Set by the demo: pages say that this mesh is one."""
     log_level: str = "INFO"

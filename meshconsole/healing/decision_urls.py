@@ -10,6 +10,8 @@ from meshconsole.healing import (
     guard_api,
     guard_views,
     link_views,
+    notice_api,
+    notice_views,
     policy_views,
     window_api,
 )
@@ -39,6 +41,11 @@ urlpatterns: list[URLPattern] = [
     path("automation/window/<int:pk>/", guard_views.window_end, name="maintenance_end"),
     path("automation/hours/", guard_views.hours_create, name="protected_hours_create"),
     path("automation/hours/<int:pk>/", guard_views.hours_end, name="protected_hours_end"),
+    path("notices/", notice_views.notices, name="notices"),
+    path("notices/channels/", notice_views.channel_set, name="channel_create"),
+    path("notices/channels/<int:pk>/", notice_views.channel_set, name="channel_set"),
+    path("notices/channels/<int:pk>/test/", notice_views.channel_test, name="channel_test"),
+    path("notices/channels/<int:pk>/remove/", notice_views.channel_remove, name="channel_remove"),
 ]
 api_urlpatterns: list[URLPattern] = [
     path("approvals", approval_api.ApprovalsView.as_view(), name="approvals"),
@@ -83,5 +90,18 @@ api_urlpatterns: list[URLPattern] = [
         "protected-hours/<int:pk>/end",
         window_api.HoursEndView.as_view(),
         name="protected_hours_end",
+    ),
+    path("notices", notice_api.NoticesView.as_view(), name="notices"),
+    path("notice-channels", notice_api.ChannelsView.as_view(), name="notice_channels"),
+    path("notice-channels/<int:pk>", notice_api.ChannelView.as_view(), name="notice_channel"),
+    path(
+        "notice-channels/<int:pk>/test",
+        notice_api.ChannelTestView.as_view(),
+        name="notice_channel_test",
+    ),
+    path(
+        "notice-channels/<int:pk>/remove",
+        notice_api.ChannelRemoveView.as_view(),
+        name="notice_channel_remove",
     ),
 ]

@@ -45,6 +45,7 @@ PAGES = {
     "approvals": "/approvals/",
     "cases": "/cases/",
     "automation": "/automation/",
+    "notices": "/notices/",
     "healing-policy": "/automation/policy/order/",
     "audit": "/audit/",
     "not-found": "/no/such/page/",

@@ -60,6 +60,8 @@ PAGES = (
     "/sidecars/",
     "/approvals/",
     "/automation/",
+    "/notices/",
+    "/notices/?state=failed",
     "/automation/policy/",
     "/automation/policy/order/",
     "/approvals/?state=rejected&application=order",
