@@ -79,7 +79,11 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
     ),
     (
         "Decide",
-        (("Approvals", "approvals", "p", "healing:approvals"),),
+        (
+            ("Approvals", "approvals", "p", "healing:approvals"),
+            ("Automation", "guard", "m", "healing:automation"),
+            ("Notices", "feed", "n", "healing:notices"),
+        ),
     ),
     ("Record", (("Audit", "audit", "d", "audit:entries"),)),
 )

@@ -128,6 +128,7 @@ def asked(row: Approval) -> dict[str, Any]:
         "is_pending": row.state == ApprovalState.PENDING and row.expires_at > now,
         "approvers": approvers(row),
         "votes": row.votes.all(),
+        "preview": row.case.preview if row.case.plan_hash == row.plan_hash else None,
         "gates": pages.gates_of(row.plan),
         "evidence": evidence,
         "bars": pages.bars_of(evidence.reporters),

@@ -68,7 +68,9 @@ def told(value: float, unit: str) -> str:
         return f"{value * 100:g}%"
     if unit == "flag":
         return "yes" if value else "no"
-    return f"{value:g} s" if unit == "s" else f"{value:g}"
+    if unit == "s":
+        return f"{value / 3600:g} h" if value >= 3600 and value % 3600 == 0 else f"{value:g} s"
+    return f"{value:g}"
 
 
 def rails_of(

@@ -18,7 +18,7 @@ from meshconsole.healing.guard_models import (
     ProtectedHours,
 )
 from meshconsole.healing.hours import holds_until
-from meshconsole.healing.parameters import EJECTION, PARAMETERS, EjectionMode, Mode
+from meshconsole.healing.parameters import EJECTION, PARAMETERS, EjectionMode, Mode, exact
 from proxy.contract.snapshot import HealingTerms
 
 INSTALL_MODE: Mode = "observe"
@@ -95,8 +95,8 @@ def effective(application: str, mesh: HealingPolicy | None, own: HealingPolicy |
         version=held.version if held is not None else 0,
         mode=cast("Mode", first("mode", INSTALL_MODE)),
         ejection_mode=cast("EjectionMode", first("ejection_mode", INSTALL_EJECTION)),
-        numbers=numbers,
-        ejection=ejection,
+        numbers=exact(numbers, PARAMETERS),
+        ejection=exact(ejection, EJECTION),
         actuator=first("actuator", ""),
         actuator_settings=_settings(acts, mesh),
         is_critical=first("is_critical", False),
@@ -124,11 +124,7 @@ def ejection_terms(applications: Iterable[str]) -> tuple[HealingTerms, ...]:
         mode = policy.ejection_mode
         if braked & {MESH, name} and mode != "off":
             mode = "report"
-        numbers = {
-            one: int(value) if EJECTION[one].is_whole else float(value)
-            for one, value in policy.ejection.items()
-        }
-        terms = msgspec.convert({"name": name, "mode": mode, **numbers}, HealingTerms)
+        terms = msgspec.convert({"name": name, "mode": mode, **policy.ejection}, HealingTerms)
         if terms != HealingTerms(name=name):
             found.append(terms)
     return tuple(found)

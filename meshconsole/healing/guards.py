@@ -22,6 +22,7 @@ from meshconsole.healing.parameters import (
     MODES,
     PARAMETERS,
     SWITCHES,
+    exact,
     number_faults,
     widened,
 )
@@ -97,6 +98,11 @@ def policy_set(
     """
     _check(application, wish)
     _check_reason(reason)
+    wish = msgspec.structs.replace(
+        wish,
+        numbers=exact(wish.numbers, PARAMETERS),
+        ejection=exact(wish.ejection, EJECTION),
+    )
     with transaction.atomic():
         rows = HealingPolicy.objects.select_for_update()
         row = rows.filter(application=application).first()

@@ -145,6 +145,14 @@ def number_faults(given: Mapping[str, Any], known: Mapping[str, Parameter]) -> I
             yield f"{name} is a whole number."
 
 
+def exact(given: Mapping[str, float], known: Mapping[str, Parameter]) -> dict[str, float]:
+    """The same numbers, whole ones as integers: so they are stored, compared and read."""
+    return {
+        name: int(value) if name in known and known[name].is_whole else float(value)
+        for name, value in given.items()
+    }
+
+
 def widened(
     before: Mapping[str, float], after: Mapping[str, float], known: Mapping[str, Parameter]
 ) -> list[str]:

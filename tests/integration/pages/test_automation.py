@@ -21,7 +21,7 @@ Browser = Callable[[str], "Client"]
 def test_a_fresh_install_says_what_it_may_do(browser_of: Browser) -> None:
     an_instance()
     html = browser_of("viewer").get("/automation/").content.decode()
-    for said in ("Only says what it would do.", "cooldown_seconds", "5 s to 3600 s", "as the mesh"):
+    for said in ("Only says what it would do.", "cooldown_seconds", "5 s to 1 h", "as the mesh"):
         assert said in html
     assert "ask-engage" not in html
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from meshconsole.healing.parameters import EJECTION, PARAMETERS, number_faults, widened
+from healer.policy.parameters import Policy, policy_of
+from meshconsole.healing.parameters import EJECTION, PARAMETERS, exact, number_faults, widened
 
 
 @pytest.mark.parametrize("known", [PARAMETERS, EJECTION], ids=["healing", "ejection"])
@@ -49,3 +50,12 @@ def test_a_wrong_number_is_said_in_a_sentence(given: dict[str, Any], said: str) 
 def test_what_lets_healing_do_more_is_wider(name: str, value: float, is_wider: bool) -> None:
     before = {one.name: one.default for one in PARAMETERS.values()}
     assert bool(widened(before, before | {name: value}, PARAMETERS)) is is_wider
+
+
+def test_every_number_is_one_that_is_decided_by_and_means_what_it_says() -> None:
+    untouched = Policy()
+    for one in PARAMETERS.values():
+        assert getattr(untouched, one.name) == one.default, one.name
+        for value in (one.least, one.most):
+            policy = policy_of(exact({one.name: float(value)}, PARAMETERS))
+            assert getattr(policy, one.name) == value, one.name
