@@ -101,6 +101,8 @@ class Wave(models.Model):
     soak_seconds = models.FloatField()
     hold_seconds = models.FloatField(default=0.0)
     """To wait before it begins, after the wave before it has passed."""
+    hold_until = models.DateTimeField(null=True)
+    """While it waits to begin: until then, as far as is known now."""
     state = models.CharField(max_length=20, choices=WaveState.choices, default=WaveState.PLANNED)
     begun_at = models.DateTimeField(null=True)
     written_at = models.DateTimeField(null=True)

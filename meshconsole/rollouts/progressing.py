@@ -24,7 +24,7 @@ from meshconsole.rollouts.evidence import (
 )
 from meshconsole.rollouts.freezes import freeze_for
 from meshconsole.rollouts.gates import judge
-from meshconsole.rollouts.kinds.protocol import Halted, Kind, Seen, Work
+from meshconsole.rollouts.kinds.protocol import Halted, Kind, Seen, Waits, Work
 from meshconsole.rollouts.models import Rollout, Target, Wave
 from meshconsole.rollouts.record import (
     ENGINE,
@@ -41,7 +41,8 @@ from meshconsole.rollouts.record import (
 from meshconsole.rollouts.states import RolloutEvent, WaveState
 from meshconsole.rollouts.verdicts import ROUND_SECONDS, hard_trip
 
-FREEZE_LOOK = timedelta(seconds=30)
+HOLD_LOOK = timedelta(seconds=5)
+"""How often is looked at what a wave waits for: it may be over, or something may brake it."""
 REDIS_LOOK = timedelta(seconds=5)
 
 
@@ -79,12 +80,14 @@ def _finish(rollout: Rollout, kind: Kind, now: datetime) -> None:
 
 def _next(rollout: Rollout, kind: Kind, wave: Wave, now: datetime) -> None:
     """Begin a wave, unless it has to wait or may not."""
-    until, note = _waits_until(rollout, wave, now)
-    if until is not None:
+    try:
+        _check_time(rollout, wave, now)
+        faults = kind.precheck(rollout, wave, now)
+    except Waits as waits:
         with held(rollout) as row:
-            look_again(row, until, note)
+            Wave.objects.filter(pk=wave.pk).update(hold_until=waits.until)
+            look_again(row, min(waits.until, now + HOLD_LOOK), str(waits))
         return
-    faults = kind.precheck(rollout, wave, now)
     if faults:
         with held(rollout) as row:
             pause(row, wave, actor=ENGINE, why=f"Not begun: {faults[0]}", now=now)
@@ -120,7 +123,8 @@ def _begun(work: Work, kind: Kind, baseline: Baseline, gone: list[str]) -> None:
     Target.objects.bulk_update(work.targets, ["before"])
     wave.before, wave.baseline = before.wave, msgspec.to_builtins(baseline)
     wave.state, wave.begun_at, wave.written_at = WaveState.APPLYING, now, now
-    wave.save(update_fields=["before", "baseline", "state", "begun_at", "written_at"])
+    wave.hold_until = None
+    wave.save(update_fields=["before", "baseline", "state", "begun_at", "written_at", "hold_until"])
     note_written(work, kind.apply(work))
     why = f"{wave.share} ({wave.stage}): {len(work.targets)} instances."
     write_down(row, actor=ENGINE, verb="wave_begun", why=why, now=now, wave=wave)
@@ -180,17 +184,14 @@ def round_of(scale: float) -> timedelta:
     return timedelta(seconds=max(1.0, ROUND_SECONDS * scale))
 
 
-def _waits_until(rollout: Rollout, wave: Wave, now: datetime) -> tuple[datetime | None, str]:
-    """Until when the next wave waits, and for what; None when it does not."""
+def _check_time(rollout: Rollout, wave: Wave, now: datetime) -> None:
+    """Raise Waits in a freeze, and while what the last wave has changed is to be quiet."""
     window = freeze_for(rollout.application, now, bypassed_at=rollout.bypassed_at)
     if window is not None:
-        return min(window.ends_at, now + FREEZE_LOOK), f"Frozen: {window.reason}"
+        raise Waits(f"Frozen: {window.reason}", window.ends_at)
     last = rollout.waves.filter(number__lt=wave.number).order_by("-number").first()
     if last is None or last.passed_at is None:
-        return None, ""
+        return
     until = last.passed_at + timedelta(seconds=wave.hold_seconds)
-    return (
-        (until, f"Wave {wave.number} begins when things have been quiet long enough.")
-        if (until > now)
-        else (None, "")
-    )
+    if until > now:
+        raise Waits(f"Wave {wave.number} begins when things have been quiet long enough.", until)

@@ -162,8 +162,9 @@ def _wave(
 
 
 _WAVE_PLAIN = (
-    "number", "stage", "share", "goal", "state", "soak_seconds", "hold_seconds", "extended",
-    "rounds", "begun_at", "soaking_at", "soak_until", "judge_at", "passed_at", "promoted_by",
+    "number", "stage", "share", "goal", "state", "soak_seconds", "hold_seconds", "hold_until",
+    "extended", "rounds", "begun_at", "soaking_at", "soak_until", "judge_at", "passed_at",
+    "promoted_by",
 )  # fmt: skip
 
 

@@ -67,6 +67,8 @@ class WaveShown(msgspec.Struct, frozen=True, kw_only=True):
     reverted: int
     soak_seconds: float
     hold_seconds: float
+    hold_until: datetime | None
+    """While it waits to begin: until then, as far as is known."""
     soak_left_seconds: float | None
     """Until its soak ends; None while it does not soak."""
     extended: int

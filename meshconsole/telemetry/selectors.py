@@ -43,6 +43,17 @@ def edges(*, minutes: int, now: float | None = None) -> list[Edge]:
     return list(EDGES.ask("edges", minutes=minutes, now=_at(now), answer=answer))
 
 
+def plain_until(app: str, *, minutes: int, now: float | None = None) -> float | None:
+    """When a call to `app` last came in plaintext, to the end of its bucket of ten seconds (epoch
+    s); None when none did in these minutes. Raises Degraded."""
+    at = _at(now)
+    for ten in reversed(EDGES.tens(begin=at - 60 * minutes - BUCKET_SECONDS, end=at, now=at)):
+        calls = _calls(dict(ten.rows))
+        if any(key.app == app and not key.encrypted and t.requests for key, t in calls.items()):
+            return float(ten.at + BUCKET_SECONDS)
+    return None
+
+
 def applications(*, minutes: int, now: float | None = None) -> list[ApplicationTraffic]:
     """Each application that was called, busiest first."""
 

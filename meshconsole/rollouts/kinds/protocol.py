@@ -117,6 +117,14 @@ class Halted(Exception):
     """The change cannot go on as planned; the sentence says why, and a person decides."""
 
 
+class Waits(Exception):
+    """Nothing is wrong and it is too early; the sentence says what is waited for."""
+
+    def __init__(self, sentence: str, until: datetime) -> None:
+        super().__init__(sentence)
+        self.until = until
+
+
 class Kind(Protocol):
     """One kind of change. Everything it writes goes through the services of its room."""
 
@@ -137,7 +145,8 @@ class Kind(Protocol):
         ...
 
     def precheck(self, rollout: Rollout, wave: Wave | None, now: datetime) -> list[str]:
-        """What forbids to begin, or to begin this wave, each as a sentence."""
+        """What forbids to begin, or to begin this wave, each as a sentence; raises Waits while
+        what is in the way of a wave goes by itself."""
         ...
 
     def before(self, work: Work) -> Before:

@@ -7,7 +7,6 @@ after everybody is permissive: both refuse what the step before still accepts.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -20,8 +19,8 @@ from meshconsole.encryption.selectors import modes_of, strict_blockers
 from meshconsole.encryption.services import mode_default_set, modes_set
 from meshconsole.inventory.models import Instance, Source, Tier
 from meshconsole.inventory.selectors import application_get
+from meshconsole.rollouts.kinds import quiet
 from meshconsole.rollouts.kinds.modes import (
-    ACCEPTED_SECONDS,
     Stand,
     is_in_force,
     next_step,
@@ -50,7 +49,6 @@ from meshconsole.telemetry import links
 from proxy.contract.reports import LinkState
 from proxy.contract.snapshot import TlsMode
 
-QUIET_MINUTES = 10
 _JUDGED = frozenset({"error_rate", "p99", "p50", "cut", "handshakes", "acks", "ejections"})
 
 
@@ -86,7 +84,7 @@ class TlsModes:
         waves: list[WavePlan] = []
         for stage in stages(spec.to, set(modes.values())):
             reached = [seats[name] for name, mode in modes.items() if _is_short(mode, stage, spec)]
-            hold = ACCEPTED_SECONDS * safety_scale(spec) if waves else 0.0
+            hold = quiet.hold_seconds(stage, safety_scale(spec)) if waves else 0.0
             for step in ladder(reached, soak_scale=spec.soak_scale):
                 waves.append(
                     WavePlan(
@@ -116,17 +114,18 @@ class TlsModes:
             found += _too_old(applications_of(rollout))
         if spec.to != "strict" or (wave is not None and wave.stage != "strict"):
             return found
-        quiet = max(1, math.ceil(QUIET_MINUTES * safety_scale(spec)))
-        for app in applications_of(rollout):
-            modes = _modes([app])
-            if not modes:
-                continue
-            is_next = wave is not None or set(modes.values()) <= {"preferred", "strict"}
-            found += (
-                one.sentence
-                for one in strict_blockers(app, now, quiet_minutes=quiet)
-                if is_next or one.kind == "caller"
-            )
+        minutes = quiet.minutes_of(safety_scale(spec))
+        found_by = {
+            app: strict_blockers(app, now, quiet_minutes=minutes)
+            for app in applications_of(rollout)
+            if _modes([app])
+        }
+        if wave is not None:
+            quiet.check(rollout, wave, found_by, now, minutes=minutes)
+            return found + [one.sentence for listed in found_by.values() for one in listed]
+        for app, listed in found_by.items():
+            is_next = set(_modes([app]).values()) <= {"preferred", "strict"}
+            found += (one.sentence for one in listed if is_next or one.kind == "caller")
         return found
 
     def before(self, work: Work) -> Before:

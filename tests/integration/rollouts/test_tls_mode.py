@@ -25,6 +25,8 @@ from meshconsole.rollouts.services import (
 )
 from meshconsole.rollouts.states import RolloutState
 from meshconsole.telemetry import links
+from meshconsole.telemetry.store import EdgeKey, bucket_of, edges_key, encode_edges
+from meshconsole.telemetry.tally import Tally
 from proxy.contract.reports import LinkCounts, LinkState
 from tests.factories import an_instance
 from tests.harness.rollouts import Mesh, follow_modes
@@ -151,7 +153,7 @@ def test_strict_is_a_second_ladder_and_waits_for_the_last_plaintext(mesh: Mesh) 
     row = started(mesh, "strict")
     assert row.approval == "Strict refuses callers."
     assert [wave.stage for wave in row.waves.all()] == ["preferred"] * 4 + ["strict"] * 4
-    assert row.waves.get(number=5).hold_seconds == 6
+    assert row.waves.get(number=5).hold_seconds == 60, "as long as the quiet that it is held to"
 
     def plain(mesh: Mesh) -> None:
         follow_modes(mesh)
@@ -163,6 +165,49 @@ def test_strict_is_a_second_ladder_and_waits_for_the_last_plaintext(mesh: Mesh) 
     mesh.each_second = plain
     assert mesh.finish(row) == RolloutState.PAUSED
     assert "3 connections in plaintext open, from 10.0.0.9" in row.note
+    assert modes() == {"preferred": 9}
+
+
+def test_strict_waits_out_the_last_plaintext_with_a_countdown_and_no_pause(mesh: Mesh) -> None:
+    row = started(mesh, "strict")
+    last: list[float] = []
+
+    def late(mesh: Mesh) -> None:
+        follow_modes(mesh)
+        hold = row.waves.get(number=5).hold_until
+        # The last call in plaintext comes when the hold is nearly over.
+        if hold is not None and not last and (hold - mesh.now).total_seconds() < 10:
+            last.append(mesh.now.timestamp())
+            call_plainly(mesh)
+
+    mesh.each_second = late
+    for _ in range(200):
+        mesh.run(1)
+        row.refresh_from_db()
+        if "Strict waits for 1 min without plaintext" in row.note:
+            break
+    wave = row.waves.get(number=5)
+    assert "shop sent 5 requests in plaintext to order" in row.note
+    assert wave.hold_until is not None
+    assert 60 <= wave.hold_until.timestamp() - last[0] <= 75
+    mesh.until_wave(row, 5)
+    begun = row.waves.get(number=5).begun_at
+    assert begun is not None
+    assert begun.timestamp() - last[0] >= 60, "the rule itself is not shortened"
+    assert mesh.finish(row) == RolloutState.COMPLETED, row.note
+    assert not Decision.objects.filter(rollout=row, verb="paused").exists()
+
+
+def test_strict_asks_a_person_when_plaintext_does_not_end(mesh: Mesh) -> None:
+    row = started(mesh, "strict")
+
+    def always(mesh: Mesh) -> None:
+        follow_modes(mesh)
+        call_plainly(mesh)
+
+    mesh.each_second = always
+    assert mesh.finish(row) == RolloutState.PAUSED
+    assert row.note.startswith("Not begun: shop sent")
     assert modes() == {"preferred": 9}
 
 
@@ -254,3 +299,11 @@ def joins(mesh: Mesh, name: str) -> None:
     an_instance(name)
     mesh.names.append(name)
     mesh.ledger[name] = LinkCounts(side="in", app="", protocol="http1", started=100)
+
+
+def call_plainly(mesh: Mesh) -> None:
+    """Another application calls in plaintext just now."""
+    at = bucket_of(mesh.now.timestamp())
+    key = EdgeKey("out", "shop", "unit1", "Group_1", "order", "unit1", "Group_1", "", False)
+    told = encode_edges(float(at), at + 10.0, {key: Tally(requests=5)})
+    redis.client(text=False).hset(edges_key(at), mapping={"shard": told})
