@@ -17,9 +17,9 @@ from tests.bench import running
 from tests.bench.dataplane.contenders.installed import PEERS
 from tests.bench.dataplane.part import KEYS, Options, proxies
 from tests.bench.pages import pages
+from tests.bench.reports import reports
 from tests.bench.startup import first, later
 from tests.bench.table import Figure, markdown, table, values
-from tests.harness import postgres
 
 
 def demo() -> list[Figure]:
@@ -52,41 +52,6 @@ def sidecars() -> list[Figure]:
         for name, value in told.items()
         if isinstance(value, int | float)
     ]
-
-
-def reports() -> list[Figure]:
-    """Anomaly reports until they are durable, on each database that is installed."""
-    figures = []
-    for database in ("sqlite", "postgres"):
-        if database == "postgres" and postgres.programs() is None:
-            figures.append(Figure(name="reports, postgres", value=0, unit="", note="not installed"))
-            continue
-        out = subprocess.run(
-            [sys.executable, "-m", "tests.bench.ingest", "--database", database],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        told = json.loads(out.splitlines()[-1])
-        name, rate = f"reports, {database}", float(told["rate"])
-        figures += [
-            Figure(
-                name=f"{name}: arrival to commit at {rate:,.0f}/s, p99",
-                value=told["p99_ms"],
-                unit="ms",
-                limit=250,
-                more={"ms p50": told["p50_ms"], "ms worst": told["worst_ms"]},
-            ),
-            Figure(
-                name=f"{name}: stored a second, one thread",
-                value=told["at_once_per_second"],
-                unit="1/s",
-                limit=rate,
-                at_least=True,
-                more={"per second of CPU": told["per_cpu_second"]},
-            ),
-        ]
-    return figures
 
 
 PARTS: dict[str, Callable[[], list[Figure]]] = {
