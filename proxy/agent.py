@@ -164,6 +164,7 @@ class Agent:
             "queue": len(self._outbox),
             "dropped_windows": self._outbox.dropped_windows,
             "dropped_events": self._outbox.dropped_events + self._spool.dropped,
+            "merged_events": self._outbox.merged_events,
             "snapshot_write_failures": self._store.write_failures,
             "spool_write_failures": self._spool.write_failures,
             "boot_id": self.node.boot_id,

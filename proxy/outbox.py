@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from proxy.contract.reports import AnomalyReport, EdgeWindow, Ejection
 from proxy.contract.session import Report
+from proxy.merging import Merger
 
 K = TypeVar("K", bound=str)
 LIMIT = 1000
@@ -33,8 +34,12 @@ class Outbox:
         self._seq = 0
         self._sent = 0
         self._with_windows = 0
+        self._foreign: set[int] = set()
+        """Numbers of reports whose events another process may have sent."""
         self.dropped_windows = 0
         self.dropped_events = 0
+        self.merged_events = 0
+        """Those that became part of another while nobody listened; nothing of them is lost."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -46,9 +51,17 @@ class Outbox:
         windows: Sequence[EdgeWindow] = (),
         events: Sequence[AnomalyReport] = (),
         ejections: tuple[Ejection, ...] | None = None,
+        *,
+        is_own: bool = False,
     ) -> None:
         """Queue what was seen from `start` to `end` (epoch s): as a report, as several when it is
-        long, or as part of one that waits unsent. Of what is ejected only the newest word waits."""
+        long, or as part of one that waits unsent. Of what is ejected only the newest word waits.
+
+        Events that are this process's own add to those of their kind that wait unsent.
+        """
+        first = self._seq + 1
+        if events and is_own:
+            events = self._not_joined(events)
         if ejections is not None:
             self._supersede()
         elif not events and self._merged(start, end, windows):
@@ -65,6 +78,8 @@ class Outbox:
             ejections = None
             events_from += _EVENTS_PER_REPORT
             windows_from += _WINDOWS_PER_REPORT
+        if events and not is_own:
+            self._foreign.update(range(first, self._seq + 1))
 
     def has_after(self, seq: int) -> bool:
         """Does a report with a greater number wait?"""
@@ -84,6 +99,8 @@ class Outbox:
         upto = bisect_right(self._waiting, min(seq, self._sent), key=_seq)
         self._with_windows -= sum(1 for report in self._waiting[:upto] if report.up)
         del self._waiting[:upto]
+        if self._foreign:
+            self._foreign &= {report.seq for report in self._waiting}
 
     def events(self) -> list[AnomalyReport]:
         """Every event without a receipt, oldest first."""
@@ -126,13 +143,31 @@ class Outbox:
         last.window_end = max(last.window_end, end)
         return True
 
+    def _not_joined(self, events: Sequence[AnomalyReport]) -> list[AnomalyReport]:
+        """Add events to those that wait unsent; returns the others."""
+        unsent = bisect_right(self._waiting, self._sent, key=_seq)
+        if unsent == len(self._waiting):
+            return list(events)
+        own = [one for one in self._waiting[unsent:] if one.seq not in self._foreign]
+        merger = Merger(own)
+        rest = merger.add(events)
+        self.merged_events += merger.merged
+        self._forget_empty(unsent)
+        return rest
+
     def _supersede(self) -> None:
         """Forget what waiting reports say of ejections; what was sent cannot be changed."""
         unsent = bisect_right(self._waiting, self._sent, key=_seq)
         for report in self._waiting[unsent:]:
             report.ejections = None
-        kept = [one for one in self._waiting[unsent:] if one.up or one.events]
-        self._waiting[unsent:] = kept
+        self._forget_empty(unsent)
+
+    def _forget_empty(self, unsent: int) -> None:
+        self._waiting[unsent:] = [
+            one
+            for one in self._waiting[unsent:]
+            if one.up or one.events or one.ejections is not None
+        ]
 
     def _put(
         self,

@@ -122,7 +122,7 @@ class Reporter:
                 )
             )
             return
-        self._outbox.add(min(start, end), end, windows, events, ejections)
+        self._outbox.add(min(start, end), end, windows, events, ejections, is_own=True)
         if events:
             self._keep()
         self.fresh.set()

@@ -29,9 +29,11 @@ class EventSpool:
         self._file = self._dir / SPOOL_FILE
         self._limit_bytes = limit_bytes
         self._size = 0
-        self._kept: set[str] = set()
+        self._kept: dict[str, AnomalyReport] = {}
+        self._left_out: set[str] = set()
         self.write_failures = 0
         self.dropped = 0
+        """Events that are not on disk for want of room; a restart now would lose them."""
 
     def load(self) -> list[AnomalyReport]:
         """The events a former process could not deliver; a torn last line is passed over."""
@@ -41,15 +43,15 @@ class EventSpool:
         except OSError:
             return []
         events = {event.id: event for line in raw.splitlines() if (event := _event(line))}
-        self._kept = set(events)
+        self._kept = events
         self._size = self._limit_bytes  # forces a clean rewrite with the first change
         return list(events.values())
 
     def keep(self, events: Sequence[AnomalyReport]) -> None:
         """Make the file hold exactly `events`, or a little more: what was delivered may stay
         until the file is written anew."""
-        wanted = {event.id for event in events}
-        if wanted == self._kept and self.write_failures == 0:
+        wanted = {event.id: event for event in events}
+        if self._holds(wanted) and self.write_failures == 0:
             return
         try:
             if not wanted:
@@ -64,8 +66,13 @@ class EventSpool:
                 logger.warning("Events cannot be kept on disk; they stay in memory: %s.", error)
             self.write_failures += 1
 
+    def _holds(self, wanted: dict[str, AnomalyReport]) -> bool:
+        """Is it the same events, and has none of them grown by another?"""
+        kept = self._kept
+        return wanted.keys() == kept.keys() and all(kept[id] is wanted[id] for id in wanted)
+
     def _write(self, events: Sequence[AnomalyReport]) -> None:
-        fresh = b"".join(_line(event) for event in events if event.id not in self._kept)
+        fresh = b"".join(_line(event) for event in events if self._kept.get(event.id) is not event)
         if self._size + len(fresh) <= self._limit_bytes and self._size:
             self._put(fresh, os.O_APPEND)
             self._size += len(fresh)
@@ -76,9 +83,11 @@ class EventSpool:
             line = _line(event)
             room -= len(line)
             if room < 0:
-                self.dropped += len(events) - len(lines)
                 break
             lines.append(line)
+        left_out = {event.id for event in events[: len(events) - len(lines)]}
+        self.dropped += len(left_out - self._left_out)
+        self._left_out = left_out
         content = b"".join(reversed(lines))
         self._put(content, os.O_TRUNC)
         self._size = len(content)

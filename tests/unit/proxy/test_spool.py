@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from proxy.spool import EventSpool
@@ -47,6 +48,22 @@ def test_the_file_stays_within_its_bound_and_the_newest_stay(tmp_path: Path) -> 
     assert (tmp_path / "events.jsonl").stat().st_size <= 2000
     assert ids(tmp_path)[-1] == "e58"
     assert spool.dropped > 0
+
+
+def test_an_event_that_grew_is_found_grown_and_once(tmp_path: Path) -> None:
+    spool = EventSpool(tmp_path)
+    spool.keep([event("a"), event("b")])
+    grown = msgspec.structs.replace(event("a"), n=7)
+    spool.keep([grown, event("b")])
+    assert [(one.id, one.n) for one in EventSpool(tmp_path).load()] == [("a", 7), ("b", 1)]
+
+
+def test_what_is_left_out_for_want_of_room_is_counted_once(tmp_path: Path) -> None:
+    spool = EventSpool(tmp_path, limit_bytes=1000)
+    events = [event(f"e{at}") for at in range(20)]
+    for upto in range(1, 21):
+        spool.keep(events[:upto])
+    assert spool.dropped == 20 - len(ids(tmp_path))
 
 
 def test_a_full_disk_is_counted_and_tried_again(
