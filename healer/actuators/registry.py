@@ -9,14 +9,18 @@ from healer.actuators.docker import docker
 from healer.actuators.process import ProcessActuator
 from healer.actuators.protocol import Actuator
 from healer.actuators.ssh import ssh
+from healer.actuators.supervisor import supervisor
 from healer.actuators.surroundings import Surroundings
 from healer.actuators.systemd import systemd
+from healer.actuators.webhook import WebhookActuator
 from meshconsole.healing.actuator_settings import settings_parse
 
 MAKERS: dict[str, Callable[[Any, Surroundings], Actuator]] = {
     "process": ProcessActuator,
     "systemd": systemd,
     "ssh": ssh,
+    "supervisor": supervisor,
+    "webhook": WebhookActuator,
     "docker": docker,
 }
 

@@ -48,7 +48,7 @@ class Web:
 
     def call(
         self, method: str, path: str, *, seconds: float, headers: Mapping[str, str] | None = None,
-        content: bytes = b"",
+        content: bytes = b"", is_question: bool = False,
     ) -> Reply:  # fmt: skip
         """One request.
 
@@ -70,7 +70,7 @@ class Web:
             raise NotNow(f"{self.what} cannot be reached: {_said(error)}.") from None
         except (httpx.HTTPError, TimeoutError) as error:
             text = f"{self.what} was asked and gave no whole answer: {_said(error)}."
-            if method == "GET":
+            if is_question or method == "GET":
                 raise NotNow(text) from None
             raise AmbiguousResult(text) from None
 
