@@ -219,8 +219,14 @@ def _label(lane: Lane) -> str:
 def _samples(rows: Sequence[Row]) -> list[Sample]:
     """The newest few that were kept."""
     found: list[Sample] = []
+    known: set[tuple[str, str]] = set()
     for row in reversed(rows):
         for kept in row["samples"]:
+            # Two rules may have kept the same request.
+            mark = (row["reporter_instance"], str(kept.get("trace_id", "")))
+            if mark[1] and mark in known:
+                continue
+            known.add(mark)
             if len(found) == SAMPLES_LIMIT:
                 return found
             found.append(

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from meshconsole.core.templatetags.mesh import lasts, millis, percent
 from meshconsole.healing.case_models import Remediation
-from meshconsole.healing.case_story import Story, Told
+from meshconsole.healing.case_story import Story
+from meshconsole.healing.case_timeline import Told
 from meshconsole.healing.case_words import action_word, state_word
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~!])")
@@ -67,7 +68,7 @@ def _timeline(story: Story) -> Iterator[str]:
     yield "## Timeline"
     yield ""
     rows = [
-        [_clock(told.entry.at), plain(told.entry.actor), _moved(told), plain(told.entry.reason)]
+        [_clock(told.at), plain(told.actor), _moved(told), plain(told.reason)]
         for told in story.entries
     ]
     yield from table(["At (UTC)", "Who", "What", "Why"], rows, "Nothing was written down.")
@@ -81,7 +82,7 @@ def _timeline(story: Story) -> Iterator[str]:
 def _moved(told: Told) -> str:
     if not told.has_moved:
         return plain(told.word)
-    before, after = state_word(told.entry.before), state_word(told.entry.after)
+    before, after = state_word(told.before), state_word(told.after)
     return f"{plain(told.word)} ({plain(before)} → {plain(after)})"
 
 
@@ -105,6 +106,11 @@ def _evidence(story: Story) -> Iterator[str]:
     if story.evidence.more:
         yield ""
         yield f"And {story.evidence.more} reporters more."
+    probe = story.case.probe
+    if probe:
+        yield ""
+        found = "found it fine" if probe.get("is_ok") else "failed"
+        yield f"The healer's own last probe {found}: {plain(probe.get('detail', ''))}"
 
 
 def _samples(story: Story) -> Iterator[str]:
@@ -126,7 +132,7 @@ def _samples(story: Story) -> Iterator[str]:
 
 
 def _gates(story: Story) -> Iterator[str]:
-    yield "## Gates, as judged last"
+    yield "## Gates"
     yield ""
     rows = [
         [plain(one.title), _GATE_WORDS[one.state], one.value, one.bound, plain(one.reason)]
@@ -138,6 +144,10 @@ def _gates(story: Story) -> Iterator[str]:
 def _steps(story: Story) -> Iterator[str]:
     yield "## What was done"
     yield ""
+    preview = story.case.preview or {}
+    if preview.get("summary"):
+        yield f"Planned: {plain(preview['summary'])}"
+        yield ""
     rows = [
         [
             str(one.step),

@@ -193,6 +193,11 @@ class Remediation(models.Model):
         return f"{self.case_id}/{self.step}"
 
     @property
+    def checks_ok(self) -> int:
+        """How many of the probes afterwards were fine."""
+        return sum(bool(check.get("ok")) for check in self.checks)
+
+    @property
     def drained_seconds(self) -> float | None:
         """How long it took until nothing was in flight; None while that is not so."""
         if self.drained_at is None or self.unpublished_at is None:

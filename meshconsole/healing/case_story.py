@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from meshconsole.healing.approval_models import ApprovalVote
 from meshconsole.healing.case_drawing import Drawing, drawing_of
 from meshconsole.healing.case_evidence import Evidence, evidence_of
 from meshconsole.healing.case_models import CaseEntry, HealingCase, Remediation
+from meshconsole.healing.case_states import EXECUTING
 from meshconsole.healing.case_surroundings import Surroundings, surroundings_of
+from meshconsole.healing.case_timeline import Stay, Told, stays_of, told_of
 from meshconsole.healing.case_words import (
     DEADLINES,
     WAITS,
     GateLine,
-    event_word,
     gate_lines,
-    state_word,
 )
 
 ENTRIES_LIMIT = 300
@@ -32,29 +33,6 @@ _MARKED = {
     "relapsed": "failed again",
 }
 """Events that are drawn into the evidence, and how they are called there."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """One line of the timeline, in words."""
-
-    entry: CaseEntry
-    word: str
-    has_moved: bool
-
-
-@dataclass(frozen=True)
-class Stay:
-    """One time that the case was in a state."""
-
-    state: str
-    since: datetime
-    until: datetime | None
-    """None: it is in it now."""
-    seconds: float
-    event: str
-    """What led to it, in words."""
-    actor: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +72,11 @@ class Story:
         """The gates that speak against an action."""
         return [gate for gate in self.gates if gate.state != "holds"]
 
+    @property
+    def holding(self) -> list[GateLine]:
+        """Those that do not."""
+        return [gate for gate in self.gates if gate.state == "holds"]
+
 
 def story_of(case: HealingCase, now: datetime) -> Story:
     """Gather it as it is now."""
@@ -103,15 +86,22 @@ def story_of(case: HealingCase, now: datetime) -> Story:
     return Story(
         case=case,
         told_at=now,
-        entries=[Told(one, event_word(one.event), _has_moved(one)) for one in entries],
+        entries=told_of(entries, ApprovalVote.objects.filter(approval__case=case)),
         stays=stays_of(case.opened_at, moves, now, is_over=not case.is_open),
         drawing=drawing_of(case.state, [(one.before, one.after) for one in moves]),
         wait=wait_of(case),
-        gates=gate_lines(case.gates),
+        gates=gate_lines(gates_of(case)),
         evidence=evidence_of(case, marks, now),
         around=surroundings_of(case, now),
         steps=list(case.remediations.order_by("step")),
     )
+
+
+def gates_of(case: HealingCase) -> list[dict[str, Any]]:
+    """Gates as judged last; of what is being done or is over, those that it was decided by."""
+    is_decided = case.state in EXECUTING or not case.is_open
+    decided: list[dict[str, Any]] = (case.plan or {}).get("gates") or [] if is_decided else []
+    return decided or case.gates
 
 
 def wait_of(case: HealingCase) -> Wait:
@@ -120,21 +110,6 @@ def wait_of(case: HealingCase) -> Wait:
     if case.until_at is None or case.state not in DEADLINES:
         return Wait(sentence, None, "")
     return Wait(sentence, case.until_at, DEADLINES[case.state])
-
-
-def stays_of(
-    opened_at: datetime, moves: Sequence[CaseEntry], now: datetime, *, is_over: bool
-) -> list[Stay]:
-    """Every time that a case was in a state, oldest first; the last one is still going on."""
-    begins = [(opened_at, "observed", event_word("opened"), "")]
-    begins += [(one.at, one.after, event_word(one.event), one.actor) for one in moves]
-    ends: list[datetime | None] = [at for at, *_ in begins[1:]]
-    ends.append(opened_at if is_over and len(begins) == 1 else None)
-    stays = []
-    for (since, state, event, actor), until in zip(begins, ends, strict=True):
-        seconds = ((until or now) - since).total_seconds()
-        stays.append(Stay(state_word(state), since, until, max(0.0, seconds), event, actor))
-    return stays
 
 
 def _has_moved(entry: CaseEntry) -> bool:

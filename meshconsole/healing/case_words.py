@@ -88,17 +88,21 @@ _ACTIONS: Mapping[str, str] = {
     "revert": "revert a change that was near",
 }
 _GATES: Mapping[str, str] = {
-    "kill_switch": "Kill switch",
-    "storm": "Storm brake",
-    "change": "Change nearby",
-    "service": "Capacity of the service",
-    "unit": "Out in its unit",
-    "mesh": "Out in the mesh",
-    "instance": "Actions on this instance",
-    "calendar": "Protected hours",
+    "quorum": "Callers that say so",
+    "evidence": "Age of the evidence",
+    "storm_mesh": "Storm in the mesh",
+    "storm_service": "Storm in the service",
+    "service_out": "Out of the service",
+    "service_healthy": "Left of the service",
+    "unit_out": "Out of its unit",
+    "mesh_out": "Out of the mesh",
+    "mesh_rate": "Actions an hour",
+    "instance_apart": "Since the last action on it",
+    "instance_day": "Actions on it a day",
+    "action": "Rung of the ladder",
     "limiter": "Adaptive limit",
-    "blast_radius": "Blast radius",
 }
+"""Names that say too little by themselves."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ class GateLine:
     """`holds`, `asks` (a person is asked) or `stops` (nothing is done)."""
     value: str
     bound: str
+    """Empty where there is only a yes or no."""
     reason: str
     fill: float | None
     """Percent of a bar that the value takes; None where a bar says nothing."""
@@ -160,7 +165,7 @@ def _gate_line(gate: Mapping[str, Any]) -> GateLine:
         title=_GATES.get(name, name.replace("_", " ").capitalize()),
         state="holds" if is_ok else "stops" if is_hard else "asks",
         value=measured(gate.get("value"), unit),
-        bound=measured(gate.get("bound"), unit),
+        bound="" if unit == "flag" else measured(gate.get("bound"), unit),
         reason=str(gate.get("reason", "")),
         fill=fill,
         tick=tick,

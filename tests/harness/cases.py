@@ -28,14 +28,14 @@ WAY: tuple[tuple[Event, str, str, int], ...] = (
 )
 """Events of a case that was healed, with who, why, and seconds after it was opened."""
 GATES: list[dict[str, Any]] = [
-    {"name": "service", "ok": True, "value": 1, "bound": 1, "unit": "count", "hard": True,
+    {"name": "service_out", "ok": True, "value": 1, "bound": 1, "unit": "count", "hard": True,
      "reason": "1 instance of stock would be out, 1 may be."},
     {"name": "blast_radius", "ok": False, "value": 0.333, "bound": 0.05, "unit": "ratio",
      "hard": False, "reason": "It takes 33% of the capacity that serves; 5% need no person."},
-    {"name": "storm", "ok": True, "value": 1, "bound": 5, "unit": "count", "hard": True,
+    {"name": "storm_mesh", "ok": True, "value": 1, "bound": 5, "unit": "count", "hard": True,
      "reason": "1 new case in the last minute."},
-    {"name": "instance", "ok": False, "value": 300, "bound": 900, "unit": "seconds", "hard": True,
-     "reason": "The last action on it was 300 s ago."},
+    {"name": "instance_apart", "ok": False, "value": 300, "bound": 900, "unit": "seconds",
+     "hard": True, "reason": "The last action on it was 300 s ago."},
 ]  # fmt: skip
 PLAN: dict[str, Any] = {
     "action": "restart_process", "instance": "stock-1", "app": "stock", "unit": "unit1", "rung": 2,

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from meshconsole.healing.approvals import approval_request
 from meshconsole.healing.case_states import CaseEvent, CaseState
 from meshconsole.healing.cases import case_move, cases_open
-from tests.harness.cases import PLAN, SUBJECT, a_case
+from tests.harness.cases import GATES, PLAN, SUBJECT, a_case
 
 pytestmark = pytest.mark.django_db
 Browser = Callable[[str], Client]
@@ -79,13 +79,16 @@ def test_a_gated_case_says_why_nothing_happens_with_value_against_bound(
     page = text(browser_of("viewer"), f"/cases/{case.pk}/")
     assert "Why nothing is happening right now" in page
     rows = re.findall(r'<li class="gate" id="gate-(\w+)">(.*?)</li>', page, re.S)
-    assert [name for name, _ in rows] == ["instance", "blast_radius", "service", "storm"]
+    assert [name for name, _ in rows] == ["instance_apart", "blast_radius"]
     first = rows[0][1]
     assert "stops it" in first
     assert "300 s" in first
     assert "900 s" in first
     assert "33.3%" in rows[1][1]
     assert "data-until" in page
+    held = page.partition('id="gates-holding"')[2]
+    assert "2 gates hold, value against bound" in held
+    assert re.search(r'id="gate-storm_mesh".*?>1</td>.*?>5</td>', held)
 
 
 def test_evidence_is_told_by_reporter_with_its_neighbourhood(browser_of: Browser) -> None:
@@ -105,7 +108,7 @@ def test_a_step_shows_its_order_and_its_answer(browser_of: Browser) -> None:
     assert "restart the application&#x27;s process" in page
     assert f"case-{case.pk}-1" in page
     assert "drained after 12 s" in page
-    assert "5 tests afterwards" in page
+    assert "5 of 5 tests afterwards were fine" in page
 
 
 def test_a_case_that_is_held_or_escalated_opens_too(browser_of: Browser) -> None:
@@ -134,7 +137,7 @@ def test_the_report_tells_the_whole_story_and_lets_nobody_write_markup(
     for part in (
         f"# Case {case.pk}: stock-1 of stock", "**Resolved** after 5 min 40 s.", "## Timeline",
         "Approved (awaiting approval → draining)", "## Who saw what", "5xx 12, connect 78",
-        "## Samples", "## Gates, as judged last", "## What was done",
+        "## Samples", "## Gates", "## What was done",
         "restart the application's process", "## The service around it", "## Changes nearby",
         "## Judged afterwards",
     ):  # fmt: skip
@@ -234,3 +237,24 @@ def test_a_case_that_waits_leads_to_its_approval(browser_of: Browser) -> None:
     asked = approval_request(case, plan, 1, now + timedelta(seconds=90), now=now)
     page = text(browser_of("approver"), f"/cases/{case.pk}/")
     assert f'id="decide" href="/approvals/{asked.pk}/"' in page
+
+
+def test_who_said_yes_stands_in_the_timeline_and_in_the_report(browser_of: Browser) -> None:
+    case = a_case(CaseState.AWAITING_APPROVAL)
+    now = timezone.now()
+    plan = PLAN | {"hash": case.plan_hash}
+    asked = approval_request(case, plan, 1, now + timedelta(seconds=90), now=now)
+    asked.votes.create(user="ann", decision="approve", reason="Go on.", at=now, via="link")
+    client = browser_of("viewer")
+    assert "ann, by link" in text(client, f"/cases/{case.pk}/")
+    assert "| ann, by link | Said yes | Go on. |" in text(client, f"/cases/{case.pk}.md")
+
+
+def test_what_is_over_shows_the_gates_that_it_was_decided_by(browser_of: Browser) -> None:
+    case = a_case(CaseState.RESOLVED)
+    case.plan = PLAN | {"gates": [GATES[0]]}
+    case.save(update_fields=["plan"])
+    page = text(browser_of("viewer"), f"/cases/{case.pk}/")
+    assert "What it was decided by" in page
+    assert 'id="gate-service_out"' in page
+    assert 'id="gate-instance_apart"' not in page
