@@ -15,14 +15,27 @@ Plan = Annotated[
     str, typer.Option(help="First characters of the plan's hash that you read; else the present.")
 ]
 Confirm = Annotated[str, typer.Option(help="The instance's name again, when it is to be removed.")]
+Override = Annotated[bool, typer.Option("--override", help="Alone, in an emergency; for admins.")]
 Output = Annotated[Form, typer.Option("-o", "--output", help="How to print.")]
 
 
 def approve(
-    number: Id, reason: Reason, plan: Plan = "", confirm: Confirm = "", output: Output = Form.yaml
+    number: Id,
+    reason: Reason,
+    plan: Plan = "",
+    confirm: Confirm = "",
+    override: Override = False,
+    output: Output = Form.yaml,
 ) -> None:
     """Approve a plan that waits; two persons are needed for a removal."""
-    _say("approve", number, reason=reason, plan=plan, confirm=confirm, output=output)
+    _say(
+        "override" if override else "approve",
+        number,
+        reason=reason,
+        plan=plan,
+        confirm=confirm,
+        output=output,
+    )
 
 
 def reject(number: Id, reason: Reason, plan: Plan = "", output: Output = Form.yaml) -> None:

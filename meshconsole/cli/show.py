@@ -22,7 +22,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "certificates": ("uri", "serial", "authority", "purpose", "ends_at"),
     "authorities": ("generation", "state", "signer", "location", "signs_from", "ends_at"),
     "rollouts": ("id", "kind", "application", "state", "passed_count", "wave_count", "note"),
-    "approvals": ("id", "state", "action", "instance", "app", "needed", "expires_at", "reason"),
+    "approvals": ("id", "state", "action", "instance", "needed", "expires_at"),
     "sidecars": ("instance", "application", "unit", "state", "v"),
     "audit": ("sequence", "at", "actor", "verb", "object", "reason"),
     "cases": ("id", "instance", "app", "unit", "state", "rung", "outcome", "note"),

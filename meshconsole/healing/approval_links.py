@@ -16,6 +16,7 @@ from django.core import signing
 from django.db import transaction
 
 from meshconsole.access.permissions import can
+from meshconsole.audit.services import audit_record
 from meshconsole.core.errors import Conflict, MeshError
 from meshconsole.healing.approval_models import Approval, ApprovalLink
 from meshconsole.healing.approval_states import ApprovalState
@@ -53,13 +54,7 @@ def link_make(approval: Approval, recipient: User, *, now: datetime) -> str | No
     mine = ApprovalLink.objects.filter(
         approval=approval, recipient=recipient.username, version=approval.version
     )
-    link = mine.order_by("pk").first() or ApprovalLink.objects.create(
-        approval=approval,
-        recipient=recipient.username,
-        version=approval.version,
-        created_at=now,
-        expires_at=approval.expires_at,
-    )
+    link = mine.order_by("pk").first() or _made(approval, recipient.username, now)
     return None if link.used_at is not None else signing.dumps(_said(link), salt=_SALT)
 
 
@@ -90,6 +85,24 @@ def link_use(asked: Asked, *, now: datetime) -> None:
         unused = ApprovalLink.objects.filter(pk=asked.link.pk, used_at=None)
         if not unused.update(used_at=now):
             raise Conflict("This link was used already.", code="link_used")
+
+
+def _made(approval: Approval, recipient: str, now: datetime) -> ApprovalLink:
+    with transaction.atomic():
+        link = ApprovalLink.objects.create(
+            approval=approval,
+            recipient=recipient,
+            version=approval.version,
+            created_at=now,
+            expires_at=approval.expires_at,
+        )
+        audit_record(
+            actor="healer",
+            verb="approval_link_made",
+            object=f"approval:{approval}",
+            after={"recipient": recipient, "version": link.version, "link": link.pk},
+        )
+    return link
 
 
 def _said(link: ApprovalLink) -> dict[str, Any]:

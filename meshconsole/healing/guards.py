@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.db import transaction
 from meshconsole.audit.services import audit_record
 from meshconsole.core import revision
 from meshconsole.core.errors import Conflict, FieldFault, Forbidden, Invalid, NotFound
+from meshconsole.healing.actuator_settings import SettingsWrong, settings_parse
 from meshconsole.healing.guard_models import MESH, HealingPolicy, KillSwitch
 from meshconsole.healing.guard_selectors import Effective, effective, policy_of
 from meshconsole.healing.parameters import (
@@ -33,7 +34,6 @@ REASON_LIMIT = 300
 SETTINGS_LIMIT_BYTES = 8192
 SET, WIDEN, AUTOMATE = "healing_set", "healing_widen", "healing_automate"
 """What a change of policy asks for: less power, more power, power without asking anybody."""
-_SECRET_WORDS = ("secret", "password", "token", "credential", "private_key")
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,9 +200,14 @@ def _check(application: str, wish: Wish) -> None:
     faults = [FieldFault(pointer=pointer, detail=said) for pointer, said in _faults(wish)]
     if faults:
         raise Invalid(faults[0]["detail"], errors=faults)
-    after = _with(application, wish).ejection
-    if after["max_seconds"] < after["base_seconds"]:
+    after = _with(application, wish)
+    if after.ejection["max_seconds"] < after.ejection["base_seconds"]:
         _refuse("/ejection/max_seconds", "max_seconds is at least what base_seconds is.")
+    if wish.actuator:
+        try:
+            settings_parse(after.actuator, after.actuator_settings)
+        except SettingsWrong as error:
+            _refuse("/actuator_settings", str(error))
 
 
 def _faults(wish: Wish) -> Iterator[tuple[str, str]]:
@@ -215,15 +220,10 @@ def _faults(wish: Wish) -> Iterator[tuple[str, str]]:
             yield f"/{name}", f"There is no {name} {given!r}; there are {', '.join(known)}."
     yield from (("/numbers", said) for said in number_faults(wish.numbers, PARAMETERS))
     yield from (("/ejection", said) for said in number_faults(wish.ejection, EJECTION))
-    yield from (("/actuator_settings", said) for said in _settings_faults(wish.actuator_settings))
-
-
-def _settings_faults(given: Mapping[str, Any]) -> Iterator[str]:
-    if len(json.dumps(given)) > SETTINGS_LIMIT_BYTES:
-        yield f"The actuator's settings have at most {SETTINGS_LIMIT_BYTES} bytes."
-    for name in given:
-        if any(word in name.lower() for word in _SECRET_WORDS) and not name.endswith("_file"):
-            yield f"{name} would be a secret in a row: name a file instead, such as {name}_file."
+    if len(json.dumps(wish.actuator_settings)) > SETTINGS_LIMIT_BYTES:
+        yield "/actuator_settings", f"Settings have at most {SETTINGS_LIMIT_BYTES} bytes."
+    if wish.actuator_settings and not wish.actuator:
+        yield "/actuator_settings", "Settings are of an actuator: choose it in the same policy."
 
 
 def _check_reason(reason: str) -> None:

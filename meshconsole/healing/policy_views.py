@@ -77,6 +77,7 @@ def _shown(
     policy = policy_of(application)
     context = policy_shown(policy, own) | {
         "application": application,
+        "inherited": "As the mesh has it." if application else "As it was installed.",
         "actuators": ACTUATORS,
         "settings_text": json.dumps(own["actuator_settings"], indent=2),
         "refusal": error,

@@ -117,8 +117,10 @@ def test_a_policy_is_compared_and_set() -> None:
         {"actuator": "fake"},
         {"numbers": {"mesh_out": 0}},
         {"ejection": {"base_seconds": 200, "max_seconds": 100}},
-        {"actuator_settings": {"api_token": "s3cret"}},
-        {"actuator_settings": {"x": "y" * 9000}},
+        {"actuator_settings": {"process": "{instance}"}},
+        {"actuator": "process", "actuator_settings": {"password": "s3cret"}},
+        {"actuator": "webhook", "actuator_settings": {"url": "https://hooks.example.com/"}},
+        {"actuator": "process", "actuator_settings": {"x": "y" * 9000}},
     ],
 )
 def test_a_bad_policy_is_refused(wish: dict[str, Any]) -> None:

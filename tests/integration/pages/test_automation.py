@@ -63,7 +63,7 @@ def test_a_policy_is_put_in_force_by_form_and_refused_by_role(browser_of: Browse
         ("cooldown_seconds", "soon", "is not a number"),
         ("mesh_out", "1e9", "mesh_out is from 1 to 100"),
         ("actuator_settings", "[1]", "one JSON object"),
-        ("actuator_settings", '{"password": "x"}', "name a file instead"),
+        ("actuator_settings", '{"password": "x"}', "choose it in the same policy"),
         ("version", "x", "load it again"),
         ("reason", "", "Say why"),
     ],

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from healer.policy.parameters import Policy, policy_of
-from meshconsole.healing.parameters import EJECTION, PARAMETERS, exact, number_faults, widened
+from meshconsole.healing.actuator_settings import KINDS
+from meshconsole.healing.parameters import (
+    ACTUATORS,
+    EJECTION,
+    PARAMETERS,
+    exact,
+    number_faults,
+    widened,
+)
 
 
 @pytest.mark.parametrize("known", [PARAMETERS, EJECTION], ids=["healing", "ejection"])
@@ -59,3 +67,7 @@ def test_every_number_is_one_that_is_decided_by_and_means_what_it_says() -> None
         for value in (one.least, one.most):
             policy = policy_of(exact({one.name: float(value)}, PARAMETERS))
             assert getattr(policy, one.name) == value, one.name
+
+
+def test_every_actuator_that_can_be_chosen_has_a_shape_of_settings() -> None:
+    assert sorted(ACTUATORS) == sorted(KINDS)
