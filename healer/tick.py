@@ -10,8 +10,16 @@ from django.db import DatabaseError
 
 from healer.casework import advancing
 from healer.notices.sending import notices_send
+from healer.replay import working as replaying
 from meshconsole.encryption import issuance
-from meshconsole.healing import approvals, callers, ejections, notices, services as healing
+from meshconsole.healing import (
+    approvals,
+    callers,
+    ejections,
+    notices,
+    replays,
+    services as healing,
+)
 from meshconsole.live import services as live
 from meshconsole.rollouts import services as rollouts
 
@@ -29,11 +37,13 @@ ADVANCE: tuple[Step, ...] = (
     ("notices made", lambda now: notices.notices_make(now=now)),
     ("notices begun", notices_send),
     ("rollouts moved", rollouts.rollouts_advance),
+    ("replays begun", replaying.advance),
 )
 PRUNE: tuple[Step, ...] = (
     ("evidence pruned", lambda now: healing.evidence_prune(now=now)),
     ("notices pruned", lambda now: notices.notices_prune(now=now)),
     ("events pruned", lambda now: live.events_prune(now)),
+    ("replays pruned", lambda now: replays.replays_prune()),
     ("join tokens pruned", lambda now: issuance.join_tokens_prune(now=now)),
 )
 

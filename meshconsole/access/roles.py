@@ -25,6 +25,7 @@ VERBS: dict[str, Role] = {
     "token_create": Role.viewer,
     "token_revoke": Role.viewer,
     "preview": Role.viewer,
+    "replay_run": Role.viewer,
     "application_edit": Role.operator,
     "unit_edit": Role.operator,
     "instance_drain": Role.operator,

@@ -13,6 +13,8 @@ from meshconsole.healing import (
     notice_api,
     notice_views,
     policy_views,
+    replay_api,
+    replay_views,
     window_api,
 )
 
@@ -35,6 +37,8 @@ urlpatterns: list[URLPattern] = [
     path(
         "automation/policy/<str:app>/", policy_views.application_policy, name="application_policy"
     ),
+    path("automation/replays/", replay_views.replays, name="replays"),
+    path("automation/replays/<int:pk>/", replay_views.replay, name="replay"),
     path("automation/engage/", guard_views.switch_engage, name="kill_switch_engage"),
     path("automation/release/<int:pk>/", guard_views.switch_release, name="kill_switch_release"),
     path("automation/window/", guard_views.window_create, name="maintenance_create"),
@@ -73,6 +77,8 @@ api_urlpatterns: list[URLPattern] = [
         guard_api.ApplicationPolicyView.as_view(),
         name="application_healing_policy",
     ),
+    path("healing-replays", replay_api.ReplaysView.as_view(), name="healing_replays"),
+    path("healing-replays/<int:pk>", replay_api.ReplayView.as_view(), name="healing_replay"),
     path("kill-switches", guard_api.KillSwitchesView.as_view(), name="kill_switches"),
     path(
         "kill-switches/<int:pk>/release",

@@ -17,6 +17,7 @@ from meshconsole.healing.guard_models import (
     ProtectedHours,
 )
 from meshconsole.healing.notice_models import Notice, NoticeChannel
+from meshconsole.healing.replay_models import ReplayRun
 from meshconsole.healing.states import AnomalyState
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "ProtectedHours",
     "Quarantine",
     "Remediation",
+    "ReplayRun",
     "Testimony",
 ]
 

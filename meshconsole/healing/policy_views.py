@@ -91,15 +91,16 @@ def _wish(request: HttpRequest) -> Wish:
     return Wish(
         mode=text_of(request, "mode"),
         ejection_mode=text_of(request, "ejection_mode"),
-        numbers=_numbers(request, PARAMETERS),
-        ejection=_numbers(request, EJECTION),
+        numbers=numbers_of(request, PARAMETERS),
+        ejection=numbers_of(request, EJECTION),
         actuator=text_of(request, "actuator"),
         actuator_settings=_settings(request),
         is_critical=_CRITICAL.get(text_of(request, "is_critical")),
     )
 
 
-def _numbers(request: HttpRequest, known: dict[str, Parameter]) -> dict[str, float]:
+def numbers_of(request: HttpRequest, known: dict[str, Parameter]) -> dict[str, float]:
+    """The numbers that a form sets, without those left empty; raises Invalid."""
     found: dict[str, float] = {}
     for name, parameter in known.items():
         given = text_of(request, name)

@@ -82,6 +82,8 @@ LOOKS = {
     "pass": ("ok", "passes"),
     "fail": ("bad", "fails"),
     "inconclusive": ("warn", "inconclusive"),
+    "requested": ("idle", "waits"),
+    "done": ("ok", "done"),
     "trusted": ("busy", "trusted"),
     "signing": ("ok", "signing"),
     "retired": ("idle", "retired"),
