@@ -227,6 +227,25 @@ class Decision(models.Model):
         return f"{self.verb} by {self.actor}"
 
 
+class KeptLedger(models.Model):
+    """What sidecars had counted when a rollout ended; they count on, and its page does not."""
+
+    rollout = models.OneToOneField(Rollout, on_delete=models.CASCADE, related_name="kept_ledger")
+    at = models.DateTimeField()
+    is_known = models.BooleanField(default=True)
+    """False when Redis did not answer then."""
+    waves = models.JSONField(default=dict)
+    """By number: what each wave saw, none where that is not known."""
+    edges = models.JSONField(default=list)
+    counters = models.BinaryField(default=bytes)
+    """Every counter of every sidecar, as packed by `keeping`."""
+    left_out = models.PositiveIntegerField(default=0)
+    """Counters that were too many."""
+
+    def __str__(self) -> str:
+        return f"ledger of {self.rollout_id}"
+
+
 class FreezeWindow(models.Model):
     """A time in which nothing new is put in force; what is rolled back is rolled back."""
 

@@ -21,9 +21,11 @@ from meshconsole.rollouts.evidence import (
     Baseline,
     baseline_read,
     hard_facts_read,
+    told_read,
 )
 from meshconsole.rollouts.freezes import freeze_for
 from meshconsole.rollouts.gates import judge
+from meshconsole.rollouts.keeping import ledger_keep
 from meshconsole.rollouts.kinds.protocol import Halted, Kind, Seen, Waits, Work
 from meshconsole.rollouts.models import Rollout, Target, Wave
 from meshconsole.rollouts.record import (
@@ -65,7 +67,9 @@ def progress(rollout: Rollout, kind: Kind, now: datetime) -> None:
 
 
 def _finish(rollout: Rollout, kind: Kind, now: datetime) -> None:
+    told = told_read()
     with held(rollout) as row:
+        ledger_keep(row, told, now)
         kind.done(row, now)
         move(
             row,

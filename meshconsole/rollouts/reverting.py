@@ -17,6 +17,7 @@ from meshconsole.rollouts.cohort import (
     note_written,
     written_works,
 )
+from meshconsole.rollouts.keeping import ledger_keep
 from meshconsole.rollouts.kinds.protocol import Halted, Kind, Seen, Work, Written
 from meshconsole.rollouts.models import Rollout
 from meshconsole.rollouts.record import ENGINE, held, look_again, move, stick, tell, touched
@@ -55,6 +56,7 @@ def _step(row: Rollout, kind: Kind, works: list[Work], seen: Seen) -> None:
     names = {name for work in works for name in work.names}
     if names <= written.arrived and names <= seen.in_force:
         row.waves.filter(state=WaveState.REVERTING).update(state=WaveState.REVERTED)
+        ledger_keep(row, works[0].told, now)
         _undone(row, now, "Everything it wrote is undone, and every sidecar has said so.")
         return
     waiting = missing_of(seen, sorted(names))

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import msgspec
 from django.db.models import Count, Q, QuerySet
 
 from meshconsole.core.errors import NotFound
 from meshconsole.rollouts.cohort import waits_of
-from meshconsole.rollouts.evidence import Baseline, told_read
-from meshconsole.rollouts.ledgers import Came, came_since, counts_of
+from meshconsole.rollouts.evidence import told_read
+from meshconsole.rollouts.keeping import came_kept, came_of, ledger_kept
+from meshconsole.rollouts.ledgers import Came
 from meshconsole.rollouts.models import Decision, Evaluation, Rollout, Target, Wave
 from meshconsole.rollouts.shapes import GatePoint, GateShown, RolloutShown, TargetShown, WaveShown
 from meshconsole.rollouts.states import OWNING, RolloutState, WaveState
-from meshconsole.telemetry.links import Told
 
 FILTERS = ("kind", "application", "state")
 SERIES_LIMIT = 240
@@ -65,9 +64,9 @@ def rollout_shown(pk: int, now: datetime) -> RolloutShown:
         targets.setdefault(target.wave_id, []).append(target)
     gates = _gates(row)
     current = next((wave for wave in waves if wave.state != WaveState.PASSED), None)
-    told = told_read() if any(_is_told(wave) for wave in waves) else None
+    came = _ledgers(row, waves, targets)
     shown = [
-        _wave(wave, targets.get(wave.pk, []), gates.get(wave.pk, {}), told, now, current)
+        _wave(wave, targets.get(wave.pk, []), gates.get(wave.pk, {}), came[wave.pk], now, current)
         for wave in waves
     ]
     waits = waits_of(row)
@@ -130,16 +129,11 @@ def _gate(series: Sequence[Evaluation]) -> GateShown:
     )
 
 
-def _is_told(wave: Wave) -> bool:
-    """Are its ledgers of interest now?"""
-    return wave.state != WaveState.PLANNED
-
-
 def _wave(
     wave: Wave,
     targets: Sequence[Target],
     gates: Mapping[str, GateShown],
-    told: Sequence[Told] | None,
+    ledger: Came | None,
     now: datetime,
     current: Wave | None,
 ) -> WaveShown:
@@ -156,7 +150,7 @@ def _wave(
         reverted=sum(target.reverted_at is not None for target in targets),
         soak_left_seconds=left,
         gates=list(gates.values()),
-        ledger=_ledger(wave, targets, told),
+        ledger=ledger,
         **plain,
     )
 
@@ -184,13 +178,20 @@ def _target(target: Target) -> TargetShown:
     )
 
 
-def _ledger(wave: Wave, targets: Sequence[Target], told: Sequence[Told] | None) -> Came | None:
-    if told is None or not _is_told(wave) or not wave.baseline:
-        return None
-    begun = msgspec.convert(wave.baseline, Baseline).links
-    if begun is None:
-        return None
-    return came_since(counts_of(told, [target.instance for target in targets]), begun)
+def _ledgers(
+    row: Rollout, waves: Sequence[Wave], targets: Mapping[int, Sequence[Target]]
+) -> dict[int, Came | None]:
+    """What each wave has seen, by its key: as it was kept at the end, or as sidecars tell now."""
+    kept = ledger_kept(row)
+    if kept is not None:
+        return {wave.pk: came_kept(kept, wave.number) for wave in waves}
+    begun = [wave for wave in waves if wave.state != WaveState.PLANNED]
+    told = told_read() if begun else None
+    found: dict[int, Came | None] = {wave.pk: None for wave in waves}
+    for wave in begun if told is not None else ():
+        names = [target.instance for target in targets.get(wave.pk, ())]
+        found[wave.pk] = came_of(wave, names, told or ())
+    return found
 
 
 def _left(row: Rollout, waves: Sequence[WaveShown]) -> float | None:

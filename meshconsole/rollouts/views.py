@@ -125,7 +125,7 @@ def _shown(request: HttpRequest, pk: int) -> dict[str, Any]:
         "is_picked": request.GET.get("wave", ""),
         "charts": [chart_of(gate) for gate in wave.gates] if wave else [],
         "targets": wave.targets[:INSTANCE_ROWS] if wave else [],
-        "edges": ledger_pages.edges_of(shown),
+        "ledger": ledger_pages.ledger_of(row),
         "decisions": decisions[: -LOG_ROWS - 1 : -1],
         "decision_count": len(decisions),
     }
