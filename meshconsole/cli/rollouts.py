@@ -27,6 +27,13 @@ Spec = Annotated[
 Bypass = Annotated[
     bool, typer.Option("--bypass", help="Go past approval and freezes; for admins, with a reason.")
 ]
+Confirm = Annotated[
+    str,
+    typer.Option(
+        help="The word that a change asks for which all callers feel: the trust domain for the "
+        "whole mesh, the application for strict; `get` shows it under allowed_actions."
+    ),
+]
 _MOVING = ("approved", "progressing", "soaking", "rolling_back")
 _PAUSE_SECONDS = 1.0
 
@@ -82,9 +89,9 @@ def plan(number: Id) -> None:
 
 
 @rollout.command()
-def start(number: Id, reason: Reason = "", bypass: Bypass = False) -> None:
+def start(number: Id, reason: Reason = "", bypass: Bypass = False, confirm: Confirm = "") -> None:
     """Begin, or ask for approval where policy does."""
-    _verb(number, "start", reason=reason, bypass=bypass)
+    _verb(number, "start", reason=reason, bypass=bypass, confirm=confirm)
 
 
 @rollout.command()

@@ -57,6 +57,13 @@ class Wave(msgspec.Struct, frozen=True):
     ledger: Ledger | None = None
 
 
+class Action(msgspec.Struct, frozen=True):
+    """What may be done now, and the word that has to be typed for it."""
+
+    name: str
+    confirm: str = ""
+
+
 class Shown(msgspec.Struct, frozen=True):
     """As much as a drill reads of a rollout."""
 
@@ -65,6 +72,11 @@ class Shown(msgspec.Struct, frozen=True):
     note: str
     approval: str
     waves: list[Wave]
+    allowed_actions: list[Action] = []
+
+    def word_for(self, verb: str) -> str:
+        """What has to be typed to confirm a verb; empty for nothing."""
+        return next((one.confirm for one in self.allowed_actions if one.name == verb), "")
 
     def tripped(self) -> Gate | None:
         """The gate that failed last."""
@@ -94,7 +106,8 @@ class Rolling:
         document = {"kind": kind, "application": application, "spec": spec, "reason": REASON}
         pk = int(self._console.post("/api/v1/rollouts", document)["id"])
         shown = self._verb(pk, "preview", {})
-        more = {"bypass": True} if shown.approval else {}
+        more: dict[str, Any] = {"bypass": True} if shown.approval else {}
+        more["confirm"] = shown.word_for("rollout_start")
         self._verb(pk, "start", {"reason": REASON, **more})
         return pk
 

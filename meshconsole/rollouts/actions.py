@@ -11,6 +11,7 @@ from meshconsole.rollouts.kinds.levels import power_verb
 from meshconsole.rollouts.kinds.policies import wanted_of
 from meshconsole.rollouts.models import MESH, Rollout
 from meshconsole.rollouts.states import OWNING, TERMINAL, RolloutState
+from meshconsole.rollouts.typed import confirm_check
 
 _S = RolloutState
 _BEGUN = frozenset({_S.PROGRESSING, _S.SOAKING, _S.PAUSED})
@@ -54,6 +55,12 @@ def _confirm(row: Rollout) -> str:
     if row.application != MESH:
         return row.application if row.spec.get("to") == "strict" else ""
     return str(settings.MESH_TRUST_DOMAIN)
+
+
+def start_check(row: Rollout, typed: str) -> None:
+    """Raise Invalid unless what a start asks for was typed; one that has begun asks for nothing."""
+    if row.state in _ALLOWED["rollout_start"]:
+        confirm_check(_confirm(row), typed)
 
 
 def approver_check(user: Any, pk: int) -> None:

@@ -45,6 +45,12 @@ class BypassInput(VerbInput):
     bypass = serializers.BooleanField(default=False)
 
 
+class StartInput(BypassInput):
+    """The same, with the word that `allowed_actions` asks for where the whole mesh feels it."""
+
+    confirm = serializers.CharField(max_length=300, allow_blank=True, default="")
+
+
 class RolloutRowOutput(serializers.ModelSerializer[Rollout]):
     """One line of the list."""
 

@@ -14,10 +14,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from meshconsole.access.permissions import require
-from meshconsole.rollouts import services
-from meshconsole.rollouts.actions import approver_check
+from meshconsole.rollouts import selectors, services
+from meshconsole.rollouts.actions import approver_check, start_check
 from meshconsole.rollouts.api import SHOWN, rollout_answer
-from meshconsole.rollouts.serializers import BypassInput, VerbInput
+from meshconsole.rollouts.serializers import BypassInput, StartInput, VerbInput
 
 
 class RolloutPlanView(APIView):
@@ -38,10 +38,13 @@ class RolloutStartView(APIView):
 
     verbs = {"POST": "rollout_start"}
 
-    @extend_schema(operation_id="rollout_start", request=BypassInput, responses=SHOWN)
+    @extend_schema(operation_id="rollout_start", request=StartInput, responses=SHOWN)
     def post(self, request: Request, pk: int) -> Response:
-        """Begin, or ask for approval where policy does; 409 when blocked, 423 in a freeze."""
-        services.rollout_start(pk=pk, **_given_bypass(request))
+        """Begin, or ask for approval where policy does; 409 when blocked, 423 in a freeze, 400
+        without the word that `allowed_actions` asks to confirm it with."""
+        given = _given_bypass(request, StartInput)
+        start_check(selectors.rollout_get(pk), given.pop("confirm"))
+        services.rollout_start(pk=pk, **given)
         return rollout_answer(request, pk)
 
 
@@ -124,8 +127,8 @@ def _given(request: Request) -> dict[str, Any]:
     return {"actor": request.user.get_username(), "now": timezone.now(), **given.validated_data}
 
 
-def _given_bypass(request: Request) -> dict[str, Any]:
-    given = BypassInput(data=request.data or {})
+def _given_bypass(request: Request, shape: type[BypassInput] = BypassInput) -> dict[str, Any]:
+    given = shape(data=request.data or {})
     given.is_valid(raise_exception=True)
     if given.validated_data["bypass"]:
         require(request.user, "rollout_bypass")

@@ -92,3 +92,13 @@ def test_what_needs_another_role_says_so(run: Run) -> None:
     )
     refused = run("approve", number)
     assert (refused.exit_code, "needs the role approver" in refused.stderr) == (2, True)
+
+
+def test_strict_is_started_with_the_word_that_it_asks_for(run: Run) -> None:
+    run("create", "tls_mode", "--app", "order", "--spec", "{to: strict}")
+    number = str(Rollout.objects.get().pk)
+    refused = run("start", number)
+    assert refused.exit_code != 0
+    assert "Type order to confirm" in refused.output
+    begun = run("start", number, "--confirm", "order")
+    assert (begun.exit_code, "is awaiting_approval" in begun.output) == (0, True), begun.output

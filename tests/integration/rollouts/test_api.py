@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from meshconsole.encryption.keeping import authority_ensure
@@ -118,12 +119,13 @@ def test_a_wrong_wish_says_where(api_of: Api) -> None:
 
 
 def test_a_rollout_is_no_way_round_the_role_that_its_steps_ask_for(
-    api_of: Api, client: Client, person: Callable[[str], User]
+    api_of: Api, client: Client, person: Callable[[str], User], settings: Settings
 ) -> None:
     authority_ensure(timezone.now())
     pk = api_of("operator").post(PATH, {"kind": "ca_rotation", "spec": {}}).json()["id"]
     api_of("operator").post(f"{PATH}/{pk}/preview")
-    begun = api_of("operator").post(f"{PATH}/{pk}/start")
+    word = {"confirm": settings.MESH_TRUST_DOMAIN}
+    begun = api_of("operator").post(f"{PATH}/{pk}/start", word)
     assert begun.json()["state"] == "awaiting_approval"
     refused = api_of("approver").post(f"{PATH}/{pk}/approve")
     assert refused.status_code == 403
@@ -134,3 +136,27 @@ def test_a_rollout_is_no_way_round_the_role_that_its_steps_ask_for(
     assert api_of("viewer").get(f"{PATH}/{pk}").json()["state"] == "awaiting_approval"
     approved = api_of("admin").post(f"{PATH}/{pk}/approve")
     assert (approved.status_code, approved.json()["state"]) == (200, "approved")
+
+
+@pytest.mark.parametrize(
+    ("wish", "word"),
+    [
+        ({"kind": "tls_mode", "application": "", "spec": {"to": "strict"}}, ""),
+        ({"kind": "tls_mode", "application": "order", "spec": {"to": "strict"}}, "order"),
+    ],
+)
+def test_what_every_caller_feels_is_started_with_the_word_that_it_asks_for(
+    api_of: Api, settings: Settings, wish: dict[str, Any], word: str
+) -> None:
+    api, word = api_of("admin"), word or settings.MESH_TRUST_DOMAIN
+    pk = api.post(PATH, wish).json()["id"]
+    planned = api.post(f"{PATH}/{pk}/preview").json()
+    (action,) = [one for one in planned["allowed_actions"] if one["name"] == "rollout_start"]
+    assert action["confirm"] == word
+    for typed in ({}, {"confirm": "yes"}):
+        refused = api.post(f"{PATH}/{pk}/start", typed)
+        assert refused.status_code == 422, refused.content
+        assert refused.json()["code"] == "confirm"
+        assert f"Type {word} to confirm" in refused.json()["detail"]
+    begun = api.post(f"{PATH}/{pk}/start", {"confirm": word})
+    assert begun.json().get("state") == "awaiting_approval", begun.content

@@ -38,7 +38,9 @@ class ScriptedConsole:
         return self._told("previewed")
 
     def _told(self, state: str) -> Any:
-        return {"id": 7, "state": state, "note": "so", "approval": self._approval, "waves": []}
+        actions = [{"name": "rollout_start", "confirm": "stock", "enabled": True}]
+        told = {"id": 7, "state": state, "note": "so", "approval": self._approval}
+        return told | {"waves": [], "allowed_actions": actions}
 
 
 def test_what_tripped_is_the_gate_that_the_note_names() -> None:
@@ -78,3 +80,4 @@ def test_approval_is_passed_by_only_where_it_is_asked_for(approval: str) -> None
     paths = [path.removeprefix("/api/v1/rollouts") for path, _ in console.posted]
     assert paths == ["", "/7/preview", "/7/start"]
     assert ("bypass" in console.posted[2][1]) is bool(approval)
+    assert console.posted[2][1]["confirm"] == "stock", "the word that the console asks for"
