@@ -21,7 +21,7 @@ from meshconsole.healing import (
     services as healing,
 )
 from meshconsole.live import services as live
-from meshconsole.rollouts import services as rollouts
+from meshconsole.rollouts import pruning, services as rollouts
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ PRUNE: tuple[Step, ...] = (
     ("events pruned", lambda now: live.events_prune(now)),
     ("replays pruned", lambda now: replays.replays_prune()),
     ("join tokens pruned", lambda now: issuance.join_tokens_prune(now=now)),
+    ("certificates pruned", lambda now: issuance.certificates_prune(now=now)),
+    ("rounds of gates pruned", lambda now: pruning.evaluations_prune(now=now)),
 )
 
 

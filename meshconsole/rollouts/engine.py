@@ -16,6 +16,7 @@ from django.db.models import F
 
 from meshconsole.core.errors import Degraded, MeshError
 from meshconsole.rollouts.braking import braked, go_on
+from meshconsole.rollouts.expiring import expire
 from meshconsole.rollouts.kinds.protocol import Halted, Kind
 from meshconsole.rollouts.kinds.registry import kind_of
 from meshconsole.rollouts.models import Rollout
@@ -39,6 +40,7 @@ _STEPS: dict[str, Callable[[Rollout, Kind, datetime], None]] = {
     RolloutState.SOAKING: soak,
     RolloutState.ROLLING_BACK: revert,
     RolloutState.PAUSED: go_on,
+    RolloutState.AWAITING_APPROVAL: expire,
 }
 
 

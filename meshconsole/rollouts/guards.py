@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q
 
-from meshconsole.core.errors import Conflict, FieldFault, Invalid
+from meshconsole.core.errors import Conflict, FieldFault, Invalid, NotFound
 from meshconsole.rollouts.brakes import switch_on, told_of
-from meshconsole.rollouts.models import MESH, Rollout, Wave
-from meshconsole.rollouts.states import OWNING
+from meshconsole.rollouts.models import MESH, OwnerLock, Rollout, Wave
+from meshconsole.rollouts.record import Lost
+from meshconsole.rollouts.states import OWNING, RolloutState
 
 REASON_LIMIT = 500
 
@@ -23,6 +27,34 @@ def shown(row: Rollout) -> dict[str, Any]:
         "state": row.state,
         "note": row.note,
     }
+
+
+@contextmanager
+def held_for(
+    pk: int, allowed: set[RolloutState], word: str, *, done: set[RolloutState] | None = None
+) -> Iterator[Rollout]:
+    """The row, locked, when its state allows the verb or has its result already; raises NotFound,
+    Conflict."""
+    try:
+        with transaction.atomic():
+            row = Rollout.objects.select_for_update().filter(pk=pk).first()
+            if row is None:
+                raise NotFound(f"There is no rollout {pk}.")
+            if row.state not in allowed | (done or set()):
+                state = row.state.replace("_", " ")
+                raise Conflict(
+                    f"A rollout that is {state} cannot be {word}.",
+                    code="rollout_state",
+                    current_state=shown(row),
+                )
+            yield row
+    except Lost:
+        current = Rollout.objects.get(pk=pk)
+        raise Conflict(
+            "It was moved by somebody else just now: look again.",
+            code="rollout_moved",
+            current_state=shown(current),
+        ) from None
 
 
 def refuse_blocked(blockers: list[str], row: Rollout) -> None:
@@ -65,6 +97,15 @@ def refuse_unfit(row: Rollout, wave: Wave) -> bool:
             current_state=shown(row),
         )
     return bool(last) and all(one.verdict == "pass" for one in last)
+
+
+def owner_lock(kind: str) -> None:
+    """Wait until nobody else starts a rollout of this kind; until the caller's transaction ends.
+
+    Whoever comes second sees what the first has made its own.
+    """
+    OwnerLock.objects.bulk_create([OwnerLock(kind=kind)], ignore_conflicts=True)
+    OwnerLock.objects.select_for_update().get(kind=kind)
 
 
 def owner_of(row: Rollout) -> Rollout | None:

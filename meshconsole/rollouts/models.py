@@ -246,6 +246,16 @@ class KeptLedger(models.Model):
         return f"ledger of {self.rollout_id}"
 
 
+class OwnerLock(models.Model):
+    """One row of each kind, locked by whoever starts one: the whole mesh and a part of it are two
+    rows to the database, and only one of them may own it."""
+
+    kind = models.CharField(max_length=40, primary_key=True)
+
+    def __str__(self) -> str:
+        return self.kind
+
+
 class FreezeWindow(models.Model):
     """A time in which nothing new is put in force; what is rolled back is rolled back."""
 

@@ -7,20 +7,22 @@ Conflict with the state in force.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
 from meshconsole.audit.services import audit_record
-from meshconsole.core.errors import Conflict, FieldFault, Forbidden, Invalid, NotFound
+from meshconsole.core.errors import Conflict, FieldFault, Forbidden, Invalid
 from meshconsole.rollouts import engine
+from meshconsole.rollouts.expiring import APPROVAL_LASTS
 from meshconsole.rollouts.freezes import freeze_check
 from meshconsole.rollouts.guards import (
     check_reason,
+    held_for,
     owned,
+    owner_lock,
     owner_of,
     refuse_blocked,
     refuse_switched_off,
@@ -37,7 +39,6 @@ from meshconsole.rollouts.planning import (
     waves_write,
 )
 from meshconsole.rollouts.record import (
-    Lost,
     current_wave,
     move,
     pause,
@@ -102,7 +103,7 @@ def rollout_create(
 def rollout_plan(*, pk: int, actor: str, now: datetime) -> Rollout:
     """Generate the waves as the mesh is now, and show them; again for as long as it has not
     begun. Raises Conflict afterwards."""
-    with _verb(pk, {_S.DRAFT, _S.PREVIEWED}, "planned") as row:
+    with held_for(pk, {_S.DRAFT, _S.PREVIEWED}, "planned") as row:
         draft = kind_of(row.kind).plan(row)
         waves_write(row, draft)
         row.approval = approval_of(row, draft)[:300]
@@ -121,7 +122,8 @@ def rollout_start(
     Raises Conflict when something is in the way, Frozen, Invalid.
     """
     check_reason(reason, needed=bypass)
-    with _verb(pk, {_S.PREVIEWED}, "started", done=set(OWNING)) as row:
+    with held_for(pk, {_S.PREVIEWED}, "started", done=set(OWNING)) as row:
+        owner_lock(row.kind)
         if row.state in OWNING:
             if bypass and row.state == _S.AWAITING_APPROVAL:
                 row.bypassed_by, row.started_at = actor[:150], now
@@ -152,7 +154,7 @@ def rollout_start(
                     actor=actor,
                     why=row.approval if asks else reason or "No approval is needed.",
                     now=now,
-                    due_at=None if asks else now,
+                    due_at=now + APPROVAL_LASTS if asks else now,
                 )
         except IntegrityError:
             raise owned(row) from None
@@ -165,7 +167,7 @@ def rollout_start(
 def rollout_approve(*, pk: int, actor: str, now: datetime, reason: str = "") -> Rollout:
     """A second person agrees; raises Forbidden for whoever made or started it, Conflict, Frozen."""
     check_reason(reason)
-    with _verb(pk, {_S.AWAITING_APPROVAL}, "approved", done=set(MOVING)) as row:
+    with held_for(pk, {_S.AWAITING_APPROVAL}, "approved", done=set(MOVING)) as row:
         if row.state in MOVING:
             return row
         if actor in (row.created_by, row.started_by):
@@ -183,7 +185,7 @@ def rollout_promote(
     what a gate has failed, or a sidecar has not taken, cannot pass. Raises Conflict, Frozen,
     Invalid."""
     check_reason(reason, needed=bypass)
-    with _verb(pk, {_S.SOAKING, _S.PAUSED}, "promoted") as row:
+    with held_for(pk, {_S.SOAKING, _S.PAUSED}, "promoted") as row:
         wave = current_wave(row)
         if wave is None or wave.state == WaveState.PLANNED:
             raise Conflict(
@@ -210,7 +212,7 @@ def rollout_pause(*, pk: int, actor: str, now: datetime, reason: str = "") -> Ro
     """Write nothing more, undo nothing; one that something brakes then waits for a person. Raises
     Conflict."""
     check_reason(reason)
-    with _verb(pk, {_S.PROGRESSING, _S.SOAKING}, "paused", done={_S.PAUSED}) as row:
+    with held_for(pk, {_S.PROGRESSING, _S.SOAKING}, "paused", done={_S.PAUSED}) as row:
         why = reason or f"Paused by {actor}."
         if row.state != _S.PAUSED:
             pause(row, current_wave(row), actor=actor, why=why, now=now)
@@ -224,7 +226,7 @@ def rollout_resume(*, pk: int, actor: str, now: datetime, reason: str = "") -> R
     a wave that was soaking is seen in force and soaks anew. Raises Conflict."""
     check_reason(reason)
     done = {_S.PROGRESSING, _S.SOAKING}
-    with _verb(pk, {_S.PAUSED}, "resumed", done=done) as row:
+    with held_for(pk, {_S.PAUSED}, "resumed", done=done) as row:
         if row.state == _S.PAUSED:
             refuse_switched_off(row)
             why = reason or f"Resumed by {actor}."
@@ -238,7 +240,7 @@ def rollout_abort(*, pk: int, actor: str, now: datetime, reason: str = "") -> Ro
     unbegun = {_S.DRAFT, _S.PREVIEWED, _S.AWAITING_APPROVAL, _S.APPROVED}
     begun = {_S.PROGRESSING, _S.SOAKING, _S.PAUSED}
     done = {_S.ROLLING_BACK, _S.ROLLED_BACK}
-    with _verb(pk, unbegun | begun, "aborted", done=done) as row:
+    with held_for(pk, unbegun | begun, "aborted", done=done) as row:
         why = reason or f"Aborted by {actor}."
         if row.state in unbegun:
             move(row, _E.ABORTED, actor=actor, why=why, now=now, due_at=None, ended_at=now)
@@ -252,7 +254,7 @@ def rollout_rollback(*, pk: int, actor: str, now: datetime, reason: str = "") ->
     check_reason(reason)
     allowed = {_S.PROGRESSING, _S.SOAKING, _S.PAUSED, _S.STUCK}
     done = {_S.ROLLING_BACK, _S.ROLLED_BACK}
-    with _verb(pk, allowed, "rolled back", done=done) as row:
+    with held_for(pk, allowed, "rolled back", done=done) as row:
         if row.state in allowed:
             why = reason or f"Rolled back by {actor}."
             turn_back(row, _E.ROLLBACK_ASKED, actor=actor, why=why, now=now)
@@ -269,33 +271,6 @@ def rollouts_advance(now: datetime, limit: int = BATCH) -> int:
         except Exception:  # whatever it is, the claim ends and the step is tried again
             logger.exception("rollout step failed", extra={"rollout": pk})
     return moved
-
-
-@contextmanager
-def _verb(
-    pk: int, allowed: set[RolloutState], word: str, *, done: set[RolloutState] | None = None
-) -> Iterator[Rollout]:
-    """The row, locked, when its state allows the verb or has its result already."""
-    try:
-        with transaction.atomic():
-            row = Rollout.objects.select_for_update().filter(pk=pk).first()
-            if row is None:
-                raise NotFound(f"There is no rollout {pk}.")
-            if row.state not in allowed | (done or set()):
-                state = row.state.replace("_", " ")
-                raise Conflict(
-                    f"A rollout that is {state} cannot be {word}.",
-                    code="rollout_state",
-                    current_state=shown(row),
-                )
-            yield row
-    except Lost:
-        current = Rollout.objects.get(pk=pk)
-        raise Conflict(
-            "It was moved by somebody else just now: look again.",
-            code="rollout_moved",
-            current_state=shown(current),
-        ) from None
 
 
 def _key(actor: str, key: str) -> str:

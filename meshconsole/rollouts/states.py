@@ -1,11 +1,11 @@
 """The life of a rollout, as one table.
 
 A rollout is *draft* until somebody has looked at its plan, *previewed* from then on. Started, it is
-*awaiting approval* where policy asks a second person, and *approved* when it may begin. It then
-alternates: *progressing* while a wave is written and taken by its sidecars, *soaking* while the
-gates judge that wave. *Paused*, nothing new is written and nothing is undone: a person decides.
-*Rolling back*, everything it wrote is undone, latest wave first; what cannot be undone makes it
-*stuck*, which waits for a person and is never told as done.
+*awaiting approval* where policy asks a second person, for a day at most, and *approved* when it may
+begin. It then alternates: *progressing* while a wave is written and taken by its sidecars,
+*soaking* while the gates judge that wave. *Paused*, nothing new is written and nothing is undone: a
+person decides. *Rolling back*, everything it wrote is undone, latest wave first; what cannot be
+undone makes it *stuck*, which waits for a person and is never told as done.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class RolloutEvent(TextChoices):
     APPROVAL_ASKED = "approval_asked"
     CLEARED = "cleared"
     APPROVED = "approved"
+    APPROVAL_EXPIRED = "approval_expired"
     BEGUN = "begun"
     WAVE_TAKEN = "wave_taken"
     WAVE_PASSED = "wave_passed"
@@ -61,6 +62,7 @@ TRANSITIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         (_S.PREVIEWED, _E.APPROVAL_ASKED): _S.AWAITING_APPROVAL,
         (_S.PREVIEWED, _E.CLEARED): _S.APPROVED,
         (_S.AWAITING_APPROVAL, _E.APPROVED): _S.APPROVED,
+        (_S.AWAITING_APPROVAL, _E.APPROVAL_EXPIRED): _S.PREVIEWED,
         (_S.APPROVED, _E.BEGUN): _S.PROGRESSING,
         (_S.PROGRESSING, _E.WAVE_TAKEN): _S.SOAKING,
         (_S.SOAKING, _E.WAVE_PASSED): _S.PROGRESSING,
@@ -88,8 +90,9 @@ BRAKED = frozenset({_S.APPROVED, _S.PROGRESSING, _S.SOAKING})
 """What a kill switch, a storm or a service's incident keeps still; undoing goes on."""
 MOVING = frozenset({_S.APPROVED, _S.PROGRESSING, _S.SOAKING, _S.ROLLING_BACK})
 """The engine moves these by itself; all others wait for a person."""
-DUE = MOVING | {_S.PAUSED}
-"""The engine looks at these when they are due; a pause is when something brakes it."""
+DUE = MOVING | {_S.PAUSED, _S.AWAITING_APPROVAL}
+"""The engine looks at these when they are due: a pause while something brakes it, a question to a
+second person when nobody has answered."""
 OWNING = frozenset({*MOVING, _S.AWAITING_APPROVAL, _S.PAUSED, _S.STUCK})
 """These own their (application, kind): nobody else may begin to change the same thing."""
 TERMINAL = frozenset({_S.COMPLETED, _S.ROLLED_BACK})

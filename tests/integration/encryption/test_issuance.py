@@ -14,6 +14,7 @@ from meshconsole.encryption import authority
 from meshconsole.encryption.issuance import (
     IssuedCertificate,
     JoinRefused,
+    certificates_prune,
     enrol,
     join_token_create,
     renew,
@@ -180,3 +181,15 @@ def test_the_command_prints_a_token(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("join_token", "--app", "order", "--unit", "unit1", "--ttl", "60")
     token = capsys.readouterr().out.strip()
     assert joined(token, now=datetime.now(UTC)).uri.endswith("/order-1")
+
+
+def test_certificates_that_ended_long_ago_are_forgotten_but_for_the_newest_of_an_identity() -> None:
+    row = authority_ensure(NOW)
+    for serial, uri, days in (("1", "a", -200), ("2", "a", -100), ("3", "a", 1), ("4", "b", -200)):
+        Certificate.objects.create(
+            serial=serial, authority=row, uri=uri, purpose="join", key_sha256="", begins_at=NOW,
+            ends_at=NOW + timedelta(days=days), issued_at=NOW,
+        )  # fmt: skip
+    assert certificates_prune(now=NOW, limit=1) == 1
+    assert certificates_prune(now=NOW) == 1
+    assert set(Certificate.objects.values_list("serial", flat=True)) == {"3", "4"}

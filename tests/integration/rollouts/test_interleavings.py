@@ -229,3 +229,29 @@ def together(advance: Callable[[], int]) -> None:
         ticker.start()
     for ticker in tickers:
         ticker.join(timeout=30)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_the_mesh_and_a_part_of_it_started_at_once_one_owns(mesh: Mesh) -> None:
+    mesh.each_second = follow_modes
+    mesh.run(1)
+    rows = []
+    for application in ("", "order"):
+        row = services.rollout_create(
+            kind="tls_mode", application=application, spec={"to": "preferred"}, actor="ann",
+            now=mesh.now,
+        )  # fmt: skip
+        services.rollout_plan(pk=row.pk, actor="ann", now=mesh.now)
+        rows.append(row.pk)
+    refused: list[MeshError] = []
+
+    def start() -> int:
+        try:
+            services.rollout_start(pk=rows.pop(), actor="ann", now=mesh.now)
+        except MeshError as error:
+            refused.append(error)
+        return 1
+
+    together(start)
+    assert Rollout.objects.filter(state__in=OWNING).count() == 1
+    assert [error.code for error in refused] == ["owned"]
