@@ -14,6 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from meshconsole.access.permissions import can
+from meshconsole.access.roles import VERBS
 from meshconsole.audit.services import audit_record
 from meshconsole.core.documents import (
     Author,
@@ -25,10 +27,11 @@ from meshconsole.core.documents import (
 )
 from meshconsole.core.problems import MEDIA_TYPE
 from meshconsole.encryption.documents import KINDS as ENCRYPTION
+from meshconsole.healing.documents import KINDS as HEALING
 from meshconsole.inventory.documents import KINDS as INVENTORY
 from meshconsole.steering.documents import KINDS as STEERING
 
-KINDS: tuple[Kind[Any], ...] = (*INVENTORY, *STEERING, *ENCRYPTION)
+KINDS: tuple[Kind[Any], ...] = (*INVENTORY, *STEERING, *ENCRYPTION, *HEALING)
 """In the order in which they are applied: what is named comes before what names it."""
 
 
@@ -38,12 +41,17 @@ def documents_export() -> str:
 
 
 def documents_apply(
-    raw: bytes | str, *, actor: str, reason: str = "", dry_run: bool = False
+    raw: bytes | str,
+    *,
+    actor: str,
+    reason: str = "",
+    dry_run: bool = False,
+    verbs: frozenset[str] | None = None,
 ) -> Plan:
     """Make the mesh as the documents say, all of it or nothing; one audit row for the lot."""
     documents = documents_read(raw)
     with transaction.atomic():
-        plan = documents_run(KINDS, documents, Author(actor, reason), dry_run=dry_run)
+        plan = documents_run(KINDS, documents, Author(actor, reason, verbs), dry_run=dry_run)
         if plan.applied and plan.changed():
             audit_record(
                 actor=actor,
@@ -125,6 +133,7 @@ class ApplyView(APIView):
             actor=request.user.get_username(),
             reason=request.query_params.get("reason", "")[:500],
             dry_run=dry_run,
+            verbs=frozenset(verb for verb in VERBS if can(request.user, verb)),
         )
         body = {
             "applied": plan.applied,

@@ -83,16 +83,16 @@ def notice_deliver(notice: Notice, *, now: datetime) -> None:
             key=message.id,
         )
     elif channel.kind == "slack":
-        _post(secret, msgspec.json.encode(slack_of(message)), {})
+        _post(secret.url, msgspec.json.encode(slack_of(message)), {})
     else:
         body = msgspec.json.encode(webhook_of(message))
         stamp = int(now.timestamp())
         signed = {
             DELIVERY: message.id,
             TIMESTAMP: str(stamp),
-            SIGNATURE: signature_of(secret, stamp, body),
+            SIGNATURE: signature_of(secret.key, stamp, body),
         }
-        _post(channel.target, body, signed)
+        _post(secret.url, body, signed)
 
 
 def message_of(notice: Notice, *, now: datetime) -> Message:

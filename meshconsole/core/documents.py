@@ -57,6 +57,8 @@ class Author:
 
     actor: str
     reason: str = ""
+    verbs: frozenset[str] | None = None
+    """What the actor's role may do, for kinds that ask for more than applying; None may all."""
 
 
 @dataclass(frozen=True)

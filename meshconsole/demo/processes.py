@@ -47,6 +47,8 @@ class Cast:
             "MESH_DISCOVERY_PORT": str(doors.discovery),
             "MESH_ENROL_PORT": str(doors.enrol),
             "MESH_DEMO": "true",
+            "MESH_PUBLIC_URL": f"http://{HOST}:{doors.console}",
+            "MESH_NOTICE_NETWORKS": "127.0.0.0/8",
             "PYTHONUNBUFFERED": "1",
             "DJANGO_SETTINGS_MODULE": "meshconsole.settings",
         }

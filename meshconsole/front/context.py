@@ -11,11 +11,13 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
 from meshconsole.core.errors import Degraded
 from meshconsole.core.templatetags.mesh import padlock_status
+from meshconsole.healing.approval_selectors import approvals_pending
 from meshconsole.healing.guard_selectors import kill_switches
 from meshconsole.healing.models import KillSwitch
 from meshconsole.live.selectors import cursor_now
@@ -47,6 +49,8 @@ class Chrome:
     degraded: bool
     cursor: int
     brakes: list[KillSwitch]
+    waiting: int
+    """Approvals that wait for people."""
     nav: list[dict[str, Any]]
 
 
@@ -104,6 +108,7 @@ def _chrome(request: HttpRequest) -> Chrome:
         degraded=degraded,
         cursor=cursor_now(),
         brakes=list(kill_switches()[:_BRAKES]),
+        waiting=approvals_pending(timezone.now()).count(),
         nav=[
             {"title": title, "places": [_place(request.path, *place) for place in places]}
             for title, places in (*_GROUPS, *((_OF_DEMO,) if settings.MESH_DEMO else ()))

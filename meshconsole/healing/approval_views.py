@@ -44,6 +44,13 @@ def approvals(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+def approvals_waiting(request: HttpRequest) -> HttpResponse:
+    """How many wait, for the frame of every page."""
+    waiting = selectors.approvals_pending(timezone.now()).count()
+    return render(request, "healing/_waiting.html", {"waiting": waiting})
+
+
+@require_safe
 def approval(request: HttpRequest, pk: int) -> HttpResponse:
     """One question: what would run, why, what is left, and until when."""
     return render(request, "healing/approval.html", _shown(request, pk))

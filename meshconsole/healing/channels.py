@@ -33,12 +33,19 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: str
     target: str = ""
-    """Mail address, or the whole address of a webhook; empty keeps the one of Slack."""
+    """Mail address, or the whole address of a webhook, of which an empty one keeps the sealed."""
     secret: str = ""
     """The key that signs a webhook's messages; an empty one keeps what is sealed."""
     application: str = ""
     recipient: str = ""
     is_enabled: bool = True
+
+
+class Sealed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What nobody is shown: whoever knows the address of a webhook may often post to it."""
+
+    url: str = ""
+    key: str = ""
 
 
 def channel_set(
@@ -57,8 +64,9 @@ def channel_set(
         row.updated_by, row.updated_at = actor[:150], now
         secret = _placed(row, wish)
         row.save()
-        if secret:
-            row.sealed = seal(secret.encode(), kek=_kek(), context=_context(row))
+        if secret != Sealed():
+            raw = msgspec.json.encode(secret)
+            row.sealed = seal(raw, kek=_kek(), context=_context(row))
             row.save(update_fields=["sealed"])
         _tell("notice_channel_set", row, actor, reason, before=before, after=shown(row))
     return row
@@ -81,11 +89,12 @@ def channel_locked(pk: int) -> NoticeChannel:
     return row
 
 
-def channel_secret(row: NoticeChannel) -> str:
-    """What is sealed, for whoever sends; empty without. Raises SealBroken."""
+def channel_secret(row: NoticeChannel) -> Sealed:
+    """What is sealed, for whoever sends. Raises SealBroken."""
     if not row.sealed:
-        return ""
-    return unseal(bytes(row.sealed), kek=_kek(), context=_context(row)).decode()
+        return Sealed()
+    opened = unseal(bytes(row.sealed), kek=_kek(), context=_context(row))
+    return msgspec.json.decode(opened, type=Sealed)
 
 
 def shown(row: NoticeChannel) -> dict[str, Any]:
@@ -101,20 +110,20 @@ def shown(row: NoticeChannel) -> dict[str, Any]:
     }
 
 
-def _placed(row: NoticeChannel, wish: Wish) -> str:
-    """Put the target where everybody may read it; returns what has to be sealed."""
-    if wish.kind == "slack":
-        # The address of a Slack webhook is its secret: whoever has it may post.
-        if not wish.target:
-            if not row.sealed:
-                _refuse("/target", "Give the address that Slack made for the webhook.")
-            return ""
-        row.target = host_port(wish.target)[0]
-        return wish.target
-    row.target = wish.target
-    if wish.kind == "webhook" and not wish.secret and not row.sealed:
+def _placed(row: NoticeChannel, wish: Wish) -> Sealed:
+    """Put where everybody may read it what may be read; returns what has to be sealed."""
+    if wish.kind == "email":
+        row.target = wish.target
+        return Sealed()
+    held = channel_secret(row)
+    url = wish.target or held.url
+    key = (wish.secret or held.key) if wish.kind == "webhook" else ""
+    if not url:
+        _refuse("/target", "Give the address of the webhook.")
+    if wish.kind == "webhook" and not key:
         _refuse("/secret", f"Give a key of at least {SECRET_LEAST} characters; it signs messages.")
-    return wish.secret if wish.kind == "webhook" else ""
+    row.target = host_port(url)[0]
+    return Sealed(url, key)
 
 
 def _check(wish: Wish, reason: str) -> None:
@@ -137,7 +146,7 @@ def _check_target(wish: Wish) -> None:
             validate_email(wish.target)
         except ValidationError:
             _refuse("/target", f"{wish.target!r} is no mail address.")
-    elif wish.target or wish.kind == "webhook":
+    elif wish.target:
         fault = url_fault(wish.target, networks_of(settings.MESH_NOTICE_NETWORKS))
         if fault:
             _refuse("/target", fault)

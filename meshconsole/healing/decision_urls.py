@@ -20,6 +20,7 @@ from meshconsole.healing import (
 
 urlpatterns: list[URLPattern] = [
     path("approvals/", approval_views.approvals, name="approvals"),
+    path("approvals/waiting/", approval_views.approvals_waiting, name="approvals_waiting"),
     path("approvals/links/<str:token>/", link_views.approval_link, name="approval_link"),
     path("approvals/<int:pk>/", approval_views.approval, name="approval"),
     path("approvals/<int:pk>/live/", approval_views.approval_live, name="approval_live"),

@@ -29,7 +29,7 @@ class ChannelInput(serializers.Serializer[Any]):
         max_length=300,
         allow_blank=True,
         default="",
-        help_text="Mail address, or address of the webhook; empty keeps the one of Slack.",
+        help_text="Mail address, or address of the webhook; empty keeps the one that is sealed.",
     )
     secret = serializers.CharField(
         max_length=channels.SECRET_LIMIT,

@@ -17,10 +17,9 @@ class NoticeChannel(models.Model):
     name = models.CharField(max_length=63, unique=True)
     kind = models.CharField(max_length=16, choices=[(one, one) for one in KINDS])
     target = models.CharField(max_length=300)
-    """Mail address, or address of the webhook; of a Slack webhook only the host, the rest is
-    sealed."""
+    """Mail address, or the host of the webhook: the rest of its address is sealed."""
     sealed = models.BinaryField(blank=True)
-    """The webhook's signing key, or the whole address of a Slack webhook."""
+    """The whole address of a webhook, and the key that signs what it gets."""
     application = models.CharField(max_length=63, blank=True)
     """Only of this application; empty is all of the mesh."""
     recipient = models.CharField(max_length=150, blank=True)

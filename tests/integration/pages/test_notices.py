@@ -59,6 +59,7 @@ def test_the_page_keeps_channels_and_shows_the_log(browser_of: Browser) -> None:
     html = client.get("/notices/").content.decode()
     assert "secret is sealed" in html
     assert KEY not in html
+    assert "hooks.example.com/in" not in html
     assert "Test from the mesh" in html
     client.post(f"/notices/channels/{row.pk}/", form | {"secret": "", "name": "night"})
     assert NoticeChannel.objects.get().name == "night"

@@ -199,22 +199,23 @@ def test_a_test_goes_through_a_channel_that_is_off() -> None:
         notice_test(pk=0, actor="admin", now=now)
 
 
-def test_a_secret_is_sealed_kept_and_written_nowhere() -> None:
+def test_addresses_and_keys_are_sealed_kept_and_written_nowhere() -> None:
     with receiving() as server:
         channel = hook(server)
         url = f"http://127.0.0.1:{server.port}/T/B/path"
         slack = a_channel("slack", url)
     assert KEY.encode() not in bytes(channel.sealed)
-    assert channels.channel_secret(channel) == KEY
-    assert (slack.target, channels.channel_secret(slack)) == ("127.0.0.1", url)
+    held = channels.channel_secret(channel)
+    assert (held.key, held.url) == (KEY, f"http://127.0.0.1:{server.port}/in")
+    assert (slack.target, channels.channel_secret(slack).url) == ("127.0.0.1", url)
     kept = channels.channel_set(
-        channels.Wish(name="webhook", kind="webhook", target=channel.target),
+        channels.Wish(name="webhook", kind="webhook"),
         reason="Again.",
         actor="admin",
         now=NOW,
         pk=channel.pk,
     )
-    assert channels.channel_secret(kept) == KEY
+    assert channels.channel_secret(kept) == held
     written = json.dumps(list(AuditEntry.objects.values("before", "after", "reason")))
     assert KEY not in written
     assert "/T/B/path" not in written
