@@ -131,6 +131,11 @@ class Anomaly(models.Model):
             return f"reporter:{self.subject_instance}/{self.family}"
         return f"{self.subject_instance}/{self.family}"
 
+    @property
+    def subject(self) -> str:
+        """Whom it is about, as pages name it."""
+        return self.subject_instance or self.subject_app
+
 
 class Testimony(models.Model):
     """What one reporter has said of one anomaly in all, and last."""

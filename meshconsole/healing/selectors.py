@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet, Sum
 
 from meshconsole.core.errors import NotFound
 from meshconsole.healing.models import Anomaly, AnomalyReport, Quarantine, Testimony
@@ -31,6 +31,8 @@ REPORT_FILTERS: dict[str, str] = {
     "phase": "phase",
 }
 FACET_VALUES = 8
+LOUDEST = 3
+"""Reporters that a row of the feed names; how many there are stands beside them."""
 
 
 class FacetValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,8 +56,11 @@ class Facets(msgspec.Struct, frozen=True):
 
 
 def anomaly_list(picked: Mapping[str, str], *, text: str = "") -> QuerySet[Anomaly]:
-    """Anomalies, newest first; `picked` is by the names of ANOMALY_FILTERS."""
-    return _narrowed(_matching(text), picked).order_by("-last_at", "-id")
+    """Anomalies, newest first, each with its `loudest` reporters; `picked` is by the names of
+    ANOMALY_FILTERS."""
+    loudest = Testimony.objects.order_by("-report_count", "reporter_instance")[:LOUDEST]
+    rows = _narrowed(_matching(text), picked).order_by("-last_at", "-id")
+    return rows.prefetch_related(Prefetch("testimonies", loudest, to_attr="loudest"))
 
 
 def anomaly_facets(picked: Mapping[str, str], *, text: str = "") -> Facets:
@@ -96,7 +101,11 @@ def quarantine_list() -> QuerySet[Quarantine]:
 def _matching(text: str) -> QuerySet[Anomaly]:
     rows = Anomaly.objects.all()
     if text:
-        rows = rows.filter(Q(subject_instance__icontains=text) | Q(subject_address__icontains=text))
+        rows = rows.filter(
+            Q(subject_instance__icontains=text)
+            | Q(subject_address__icontains=text)
+            | Q(subject_app__icontains=text)
+        )
     return rows
 
 
@@ -121,3 +130,8 @@ def _facet(rows: QuerySet[Anomaly], picked: Mapping[str, str], name: str) -> Fac
     return Facet(
         name=name, values=[FacetValue(value=value, count=n) for value, n in counted if value]
     )
+
+
+def quarantine_count() -> int:
+    """How many reports were not believed, of all that are still remembered."""
+    return Quarantine.objects.aggregate(n=Sum("report_count"))["n"] or 0

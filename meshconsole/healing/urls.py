@@ -10,6 +10,7 @@ app_name = "healing"
 urlpatterns: list[URLPattern] = [
     path("feed/", views.feed, name="feed"),
     path("feed/rows/", views.feed_rows, name="feed_rows"),
+    path("feed/quarantine/", views.quarantine, name="quarantine"),
     path("feed/<int:pk>/", views.anomaly, name="anomaly"),
     *decision_urls.urlpatterns,
     *case_urls.urlpatterns,

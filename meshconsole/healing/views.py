@@ -10,7 +10,9 @@ from django.views.decorators.http import require_safe
 
 from meshconsole.core.pages import page_of, search_of
 from meshconsole.healing import selectors
+from meshconsole.healing.case_selectors import case_open_of
 from meshconsole.healing.facets import facet_links
+from meshconsole.healing.models import Scope
 
 REPORT_ROWS = 100
 
@@ -18,7 +20,8 @@ REPORT_ROWS = 100
 @require_safe
 def feed(request: HttpRequest) -> HttpResponse:
     """Every anomaly, newest first, held up to date."""
-    return render(request, "healing/feed.html", _feed(request))
+    context = _feed(request) | {"quarantined": selectors.quarantine_count()}
+    return render(request, "healing/feed.html", context)
 
 
 @require_safe
@@ -28,12 +31,21 @@ def feed_rows(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+def quarantine(request: HttpRequest) -> HttpResponse:
+    """Reports that were not believed: by whom, why, how many, and the last of them."""
+    return render(
+        request, "healing/quarantine.html", {"page": page_of(selectors.quarantine_list(), request)}
+    )
+
+
+@require_safe
 def anomaly(request: HttpRequest, pk: int) -> HttpResponse:
     """One anomaly: who saw what, and the samples they kept."""
     found = selectors.anomaly_get(pk)
     context = {
         "anomaly": found,
         "testimonies": found.testimonies.all(),
+        "case": case_open_of(found.subject_instance) if found.scope == Scope.INSTANCE else None,
         "reports": selectors.report_list({}, anomaly=pk)[:REPORT_ROWS],
         "report_rows": REPORT_ROWS,
     }

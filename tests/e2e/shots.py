@@ -42,6 +42,7 @@ PAGES = {
     "rollout-new": "/rollouts/new/?kind=tls_mode&application=order",
     "sidecars": "/sidecars/",
     "feed": "/feed/",
+    "quarantine": "/feed/quarantine/",
     "approvals": "/approvals/",
     "cases": "/cases/",
     "automation": "/automation/",

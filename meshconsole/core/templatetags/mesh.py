@@ -110,6 +110,21 @@ def badge(state: object, word: str = "", look: str = "") -> SafeString:
     return format_html('<span class="badge is-{}">{}{}</span>', shape, icon(shape), word or usual)
 
 
+SCOPES = {
+    "instance": ("instances", "one instance"),
+    "service": ("applications", "whole service"),
+    "reporter": ("sidecars", "the reporter itself"),
+}
+"""Who is to blame -> (shape, words)."""
+
+
+@register.simple_tag
+def scope_mark(scope: str) -> SafeString:
+    """Who is to blame for an anomaly, as shape and word."""
+    shape, words = SCOPES.get(scope, ("idle", scope))
+    return format_html('<span class="scope-mark">{}{}</span>', icon(shape), words)
+
+
 @register.simple_tag
 def health(error_ratio: float | None, requests: float = 1) -> SafeString:
     """How an application or an edge fares: quiet, ok, or its errors in words."""

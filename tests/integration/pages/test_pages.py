@@ -69,6 +69,8 @@ PAGES = (
     "/feed/",
     "/feed/rows/?state=open",
     "/feed/{anomaly}/",
+    "/feed/quarantine/",
+    "/feed/?scope=service&rule=alert",
     "/rollouts/",
     "/rollouts/?state=open&kind=route_table&application=order",
     "/rollouts/new/",
