@@ -14,6 +14,7 @@ from meshconsole.cli.approvals import approve, reject
 from meshconsole.cli.checks import checks_run
 from meshconsole.cli.client import Console, Refused, sign_in, token_of
 from meshconsole.cli.profile import Profile, profile_write
+from meshconsole.cli.reports import report
 from meshconsole.cli.rollouts import rollout
 from meshconsole.cli.session import spoken_to, told
 from meshconsole.cli.show import COLUMNS, Form, plan_print, rows_print, value_print
@@ -26,6 +27,7 @@ app.add_typer(weights, name="weights")
 app.add_typer(rollout, name="rollout")
 app.command()(approve)
 app.command()(reject)
+app.command()(report)
 Output = Annotated[Form, typer.Option("-o", "--output", help="How to print.")]
 Source = Annotated[str, typer.Option("-f", "--file", help="Documents; - reads standard input.")]
 Reason = Annotated[str, typer.Option(help="Why; it is written into the audit.")]
@@ -177,6 +179,6 @@ def _shares(given: list[str]) -> dict[str, float]:
 
 def _kind(given: str) -> str:
     for plural in COLUMNS:
-        if given in (plural, plural.removesuffix("s")):
+        if given in (plural, plural.removesuffix("s"), f"{plural.removesuffix('ies')}y"):
             return plural
     raise Refused(f"There is no kind {given!r}; there are {', '.join(COLUMNS)}.")
