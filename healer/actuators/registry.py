@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from healer.actuators.docker import docker
+from healer.actuators.kubernetes import KubernetesActuator
 from healer.actuators.process import ProcessActuator
 from healer.actuators.protocol import Actuator
 from healer.actuators.ssh import ssh
@@ -22,6 +23,7 @@ MAKERS: dict[str, Callable[[Any, Surroundings], Actuator]] = {
     "supervisor": supervisor,
     "webhook": WebhookActuator,
     "docker": docker,
+    "kubernetes": KubernetesActuator,
 }
 
 

@@ -26,6 +26,10 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     process_socket: Path | None = None
     docker_socket: Path = Path("/var/run/docker.sock")
     supervisor_socket: Path | None = None
+    cluster: str = ""
+    """`https://host:port` of the Kubernetes API whose pod this healer is; empty outside of one."""
+    service_account: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+    """`token` and `ca.crt` of that pod."""
 
     @classmethod
     def configured(cls) -> Surroundings:
@@ -36,6 +40,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
             process_socket=settings.MESH_PROCESS_SOCKET,
             docker_socket=settings.MESH_DOCKER_SOCKET,
             supervisor_socket=settings.MESH_SUPERVISOR_SOCKET,
+            cluster=_cluster(),
         )
 
     def secret_path(self, name: str) -> Path:
@@ -62,3 +67,10 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
         if not text:
             raise Refused(f"The secret {name} is empty: write it into its file.")
         return text
+
+
+def _cluster() -> str:
+    """As the kubelet tells every pod."""
+    host = os.environ.get("KUBERNETES_SERVICE_HOST", "")
+    port = os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}" if host else ""

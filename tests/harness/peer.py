@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -81,17 +82,25 @@ class _Unix(socketserver.ThreadingUnixStreamServer):
 
 class _Tcp(socketserver.ThreadingTCPServer):
     daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up in the handshake is what a test wants."""
+
     allow_reuse_address = True
 
 
 @contextmanager
-def peer(answer: Answer, path: Path | None = None) -> Iterator[int]:
+def peer(
+    answer: Answer, path: Path | None = None, tls: ssl.SSLContext | None = None
+) -> Iterator[int]:
     """It serves inside the block, at `path` or at the port that this gives."""
     doing = {f"do_{verb}": _Handler.handle_method for verb in _VERBS}
     handler = type("Handler", (_Handler,), {"answer": staticmethod(answer), **doing})
     server: _Unix | _Tcp
     server = _Unix(os.fspath(path), handler) if path else _Tcp(("127.0.0.1", 0), handler)
     port = server.socket.getsockname()[1] if isinstance(server, _Tcp) else 0
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     serving = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     serving.start()
     try:
