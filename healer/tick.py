@@ -11,6 +11,7 @@ from django.db import DatabaseError
 from healer.casework import advancing
 from healer.notices.sending import notices_send
 from healer.replay import working as replaying
+from healer.replay.scoring import scores_update
 from meshconsole.encryption import issuance
 from meshconsole.healing import (
     approvals,
@@ -43,6 +44,7 @@ PRUNE: tuple[Step, ...] = (
     ("evidence pruned", lambda now: healing.evidence_prune(now=now)),
     ("notices pruned", lambda now: notices.notices_prune(now=now)),
     ("events pruned", lambda now: live.events_prune(now)),
+    ("policies scored", scores_update),
     ("replays pruned", lambda now: replays.replays_prune()),
     ("join tokens pruned", lambda now: issuance.join_tokens_prune(now=now)),
     ("certificates pruned", lambda now: issuance.certificates_prune(now=now)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -60,6 +61,15 @@ def read(begins_at: datetime, ends_at: datetime, application: str, now: datetime
     )
 
 
+def events_of(cases: Collection[int]) -> dict[int, list[tuple[float, str]]]:
+    """Each case's timeline as (epoch seconds, event), in order."""
+    events: dict[int, list[tuple[float, str]]] = defaultdict(list)
+    told = CaseEntry.objects.filter(case__in=cases).order_by("pk")
+    for pk, at, event in told.values_list("case_id", "at", "event"):
+        events[pk].append((at.timestamp(), event))
+    return events
+
+
 def _cases(begins_at: datetime, ends_at: datetime, application: str) -> QuerySet[HealingCase]:
     rows = HealingCase.objects.filter(opened_at__gte=begins_at, opened_at__lt=ends_at)
     rows = rows.filter(app=application) if application else rows
@@ -73,10 +83,7 @@ def _reports(begins_at: datetime, until: datetime, application: str) -> QuerySet
 
 
 def _stories(cases: list[HealingCase], now: datetime) -> list[Story]:
-    events: dict[int, list[tuple[float, str]]] = defaultdict(list)
-    told = CaseEntry.objects.filter(case__in=[case.pk for case in cases]).order_by("pk")
-    for pk, at, event in told.values_list("case_id", "at", "event"):
-        events[pk].append((at.timestamp(), event))
+    events = events_of([case.pk for case in cases])
     stories = []
     for case in cases:
         opened_at = case.opened_at.timestamp()
@@ -88,6 +95,7 @@ def _stories(cases: list[HealingCase], now: datetime) -> list[Story]:
                 opened_at=opened_at,
                 ended_at=(case.closed_at or now).timestamp(),
                 last_action_at=_last_action(case),
+                mark=case.mark,
                 was=was,
                 was_seconds=was_seconds,
             )

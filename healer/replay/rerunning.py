@@ -195,6 +195,7 @@ def _fate(case: _Case) -> Fate:
         instance=subject.instance,
         app=subject.app,
         opened_at=story.opened_at,
+        mark=story.mark,
         was=story.was,
         was_seconds=story.was_seconds,
         then=case.step or waits,

@@ -10,6 +10,7 @@ import msgspec
 
 from healer.casework.terms import terms_of
 from healer.policy.parameters import Mode, Policy, policy_of
+from healer.policy.score import outcome, score_of
 from healer.replay.detecting import judged_again
 from healer.replay.reading import Read, read
 from healer.replay.rerunning import Rerun
@@ -41,6 +42,8 @@ def replayed(
         judged=judged_again(evidence.windows, terms),
         was=dict(Counter(fate.was for fate in fates)),
         then=dict(Counter(fate.then for fate in fates)),
+        was_score=score_of(outcome(fate.was, fate.mark) for fate in fates),
+        then_score=score_of(outcome(fate.then, fate.mark) for fate in fates),
         decisions=rerun.decisions,
         is_cut=evidence.is_cut or rerun.is_cut,
     )

@@ -51,6 +51,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing is known of what was said after it."""
     last_action_at: float | None = None
     """On its instance, before the case was opened."""
+    mark: str = ""
+    """What a person thought of it."""
     was: str = "waiting"
     was_seconds: float | None = None
 

@@ -38,34 +38,50 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     named: list[str]
 
 
+class Simulation:
+    """One mesh with everybody who tells, asks, decides and answers."""
+
+    def __init__(self, seed: int, policy: Policy | None = None, *, is_locked: bool = True) -> None:
+        self.world = World(seed)
+        self.rows = Rows(self.world)
+        self.rows.modes = {app: self.world.rng.choice(_MODES) for app in self.world.apps}
+        self.troubles = Troubles(self.world, self.rows)
+        self.referee = Referee(self.world, self.rows)
+        self.people = People(self.world, self.rows)
+        self.schedulers = Schedulers(
+            self.world, self.rows, policy or Policy(), self.referee, is_locked=is_locked
+        )
+        self._sidecars = Sidecars(self.world, self.rows, self.troubles)
+
+    def step(self, seconds: float) -> None:
+        """So much time passes, and everybody has a turn."""
+        self.world.pass_time(seconds)
+        self.rows.expire()
+        self._sidecars.tell()
+        _look(self.world, self.rows)
+        self.people.answer(seconds)
+        self.schedulers.round()
+        self.referee.looks()
+
+
 def run(
     seed: int, *, policy: Policy | None = None, hours: float = HOURS, is_locked: bool = True
 ) -> Result:
     """Simulate so many hours of one mesh; the same seed gives the same result."""
-    world = World(seed)
-    rows = Rows(world)
-    rows.modes = {app: world.rng.choice(_MODES) for app in world.apps}
-    troubles, referee = Troubles(world, rows), Referee(world, rows)
-    sidecars, people = Sidecars(world, rows, troubles), People(world, rows)
-    schedulers = Schedulers(world, rows, policy or Policy(), referee, is_locked=is_locked)
+    simulation = Simulation(seed, policy, is_locked=is_locked)
+    world, rows, referee = simulation.world, simulation.rows, simulation.referee
     while world.t < hours * 3600:
-        step = world.rng.uniform(3, 9)
-        world.pass_time(step)
-        rows.expire()
-        troubles.come(step)
-        sidecars.tell()
-        _look(world, rows)
-        people.answer(step)
-        schedulers.round()
-        referee.looks()
+        seconds = world.rng.uniform(3, 9)
+        simulation.troubles.come(seconds)
+        simulation.step(seconds)
     return Result(
         seed=seed,
         cases=len(rows.cases),
         actions=referee.begun,
         unasked=referee.unasked,
-        decisions=schedulers.decisions,
-        votes_refused=people.refused,
-        doubled=sum(count > 1 for count in schedulers.effects.values()),
+        decisions=simulation.schedulers.decisions,
+        votes_refused=simulation.people.refused,
+        doubled=sum(count > 1 for count in simulation.schedulers.effects.values()),
         states=dict(Counter(case.state for case in rows.cases.values())),
         violations=dict(referee.violations),
         named=referee.named,

@@ -15,6 +15,9 @@ _PER_HOUR: dict[str, float] = {
 }  # fmt: skip
 
 
+KINDS = tuple(_PER_HOUR)
+
+
 class Troubles:
     """Brings them about, by the world's own dice."""
 
@@ -43,7 +46,11 @@ class Troubles:
         """Whatever happens within so many seconds."""
         for name, rate in _PER_HOUR.items():
             if self._world.rng.random() < rate * seconds / 3600:
-                self._kinds[name]()
+                self.happen(name)
+
+    def happen(self, kind: str) -> None:
+        """One trouble of this kind, now; where it strikes is the world's dice."""
+        self._kinds[kind]()
 
     def accused_by(self, liar: str) -> set[str]:
         """Whom a liar says to be failing just now."""

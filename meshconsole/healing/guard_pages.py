@@ -27,6 +27,7 @@ from meshconsole.healing.parameters import (
     SWITCHES,
     Parameter,
 )
+from meshconsole.healing.scores import scores_of
 from meshconsole.healing.windows import hours_told
 from meshconsole.inventory.models import Application
 
@@ -96,7 +97,7 @@ def automation_shown(now: datetime) -> dict[str, Any]:
     names = list(Application.objects.order_by("name").values_list("name", flat=True)[:ROWS])
     policies = policies_of([MESH, *names])
     mesh = policies.pop(MESH)
-    held = protected_now(now)
+    held, scores = protected_now(now), scores_of(names)
     return {
         "mesh": mesh,
         "mesh_word": confirm_word(MESH),
@@ -104,7 +105,9 @@ def automation_shown(now: datetime) -> dict[str, Any]:
         "ejection_text": EJECTION_TEXTS[mesh.ejection_mode],
         "rails": rails_of(mesh, PARAMETERS, {}),
         "ejection_rails": rails_of(mesh, EJECTION, {}),
-        "policies": list(policies.values()),
+        "policies": [
+            {"policy": policy, "score": scores.get(name)} for name, policy in policies.items()
+        ],
         "applications": names,
         "switches": list(kill_switches()[:ROWS]),
         "switch_words": [(name, SWITCH_TEXTS[name]) for name in SWITCHES],

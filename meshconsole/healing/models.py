@@ -17,7 +17,7 @@ from meshconsole.healing.guard_models import (
     ProtectedHours,
 )
 from meshconsole.healing.notice_models import Notice, NoticeChannel
-from meshconsole.healing.replay_models import ReplayRun
+from meshconsole.healing.replay_models import PolicyScore, ReplayRun
 from meshconsole.healing.states import AnomalyState
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "MaintenanceWindow",
     "Notice",
     "NoticeChannel",
+    "PolicyScore",
     "ProtectedHours",
     "Quarantine",
     "Remediation",

@@ -1,4 +1,4 @@
-"""Replays that people asked for, and what each found."""
+"""Replays that people asked for with what each found, and how well each policy did."""
 
 from __future__ import annotations
 
@@ -55,3 +55,18 @@ class ReplayRun(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class PolicyScore(models.Model):
+    """How well the policy of one application did of late, by what people thought of its cases."""
+
+    application = models.CharField(max_length=63, unique=True)
+    score = models.JSONField()
+    """A `replay_shapes.Score`."""
+    scored_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["application"]
+
+    def __str__(self) -> str:
+        return self.application

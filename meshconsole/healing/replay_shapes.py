@@ -10,6 +10,21 @@ STEPS = (
 """How far a case came without anybody's answer: the first of these that happened to it."""
 
 
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """How well a policy did with some cases, by what people thought of them afterwards."""
+
+    cases: int
+    marked: int
+    false_alarms: int
+    """Marked so, though an instance was acted on or a person asked."""
+    missed: int
+    """Marked right, though nothing was done."""
+    right: float | None
+    """Share of the marked cases that were answered rightly, 0 to 1; None while none is marked."""
+    right_least: float | None
+    """What that share is at least."""
+
+
 class Fate(msgspec.Struct, frozen=True, kw_only=True):
     """One case: what was, and what the candidate would have done."""
 
@@ -24,6 +39,8 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
     """After it was opened; None while it waits."""
     then: str
     then_seconds: float | None
+    mark: str = ""
+    """What a person thought of it: `right`, `false_alarm` or nothing."""
     action: str
     """That would have been taken or asked for; empty where none would."""
     reason: str
@@ -50,6 +67,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     was: dict[str, int] = {}
     then: dict[str, int] = {}
     """Cases by step."""
+    was_score: Score | None = None
+    then_score: Score | None = None
+    """By the marks that people gave the cases."""
     decisions: int = 0
     is_cut: bool = False
     """Was there more than one replay takes in?"""

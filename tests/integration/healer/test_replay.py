@@ -11,7 +11,9 @@ from rest_framework.test import APIClient
 
 from healer.casework.hands import Inline
 from healer.replay import working
+from healer.replay.scoring import scores_update
 from meshconsole.healing.case_states import CaseEvent
+from meshconsole.healing.case_verbs import case_mark
 from meshconsole.healing.cases import Subject, case_move, cases_open
 from meshconsole.healing.models import AnomalyReport, HealingCase, ReplayRun
 from meshconsole.healing.replay_states import ReplayState
@@ -24,6 +26,7 @@ from meshconsole.healing.replays import (
     replay_request,
     replays_prune,
 )
+from meshconsole.healing.scores import scores_of
 from tests.factories import an_instance
 
 pytestmark = pytest.mark.django_db
@@ -147,6 +150,25 @@ def test_one_runs_at_a_time_and_a_lost_one_is_taken_back() -> None:
     assert last is not None
     assert last.pk == second.pk
     assert replay_get(first.pk).state == ReplayState.FAILED
+
+
+def test_marks_of_people_feed_a_score_for_each_policy(
+    browser_of: Callable[[str], Client],
+) -> None:
+    case = a_story()
+    case_mark(pk=case.pk, mark="right", actor="ann", reason="It was broken.", now=NOW)
+    assert scores_update(NOW + timedelta(hours=1)) == 1
+    assert scores_update(NOW + timedelta(hours=2)) == 0
+    score = scores_of(["order"])["order"]
+    assert (score.cases, score.marked, score.missed, score.right) == (1, 1, 1, 0.0)
+    assert "1 marked" in browser_of("viewer").get("/automation/").content.decode()
+    run = asked()
+    working.advance(NOW, Inline())
+    found = found_of(replay_get(run.pk))
+    assert found is not None
+    assert found.was_score is not None
+    assert found.then_score is not None
+    assert (found.was_score.right, found.then_score.right) == (0.0, 1.0)
 
 
 def test_what_breaks_off_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
