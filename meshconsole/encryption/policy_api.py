@@ -102,7 +102,7 @@ class PolicyOutput(serializers.Serializer[Any]):
 class MeshEncryptionView(APIView):
     """The whole mesh."""
 
-    @extend_schema(operation_id="encryption_get", responses=schema_of(MeshEncryption))
+    @extend_schema(operation_id="encryption_get", responses={200: schema_of(MeshEncryption)})
     def get(self, request: Request) -> Response:
         """Every application: modes, who calls how, and what keeps it from being strict."""
         return answer(mesh_encryption(timezone.now()))

@@ -110,7 +110,7 @@ class FacetsView(APIView):
     @extend_schema(
         operation_id="anomaly_facets",
         parameters=[*_PICKED, _TEXT],
-        responses=schema_of(selectors.Facets),
+        responses={200: schema_of(selectors.Facets)},
     )
     def get(self, request: Request) -> Response:
         """Each facet's commonest values with their counts under the other facets."""

@@ -55,7 +55,7 @@ class CaseFacetsView(APIView):
     """How the list can be narrowed."""
 
     @extend_schema(
-        operation_id="case_facets", parameters=[*_PICKED, _TEXT], responses=schema_of(Facets)
+        operation_id="case_facets", parameters=[*_PICKED, _TEXT], responses={200: schema_of(Facets)}
     )
     def get(self, request: Request) -> Response:
         """Each facet's commonest values with their counts under the other facets."""

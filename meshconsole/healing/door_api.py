@@ -105,8 +105,8 @@ class AnomalyReportsDoor(AnomalyReportsView):
     @extend_schema(
         operation_id="anomaly_reports_send",
         request={BATCH: _BATCH_SHAPE, "application/json": _BATCH_SHAPE},
-        responses=schema_of(doors.Taken),
-        examples=[OpenApiExample("batch", value=[_EVENT], request_only=True)],
+        responses={200: schema_of(doors.Taken)},
+        examples=[OpenApiExample("batch", value=[_EVENT], request_only=True, media_type=BATCH)],
     )
     def post(self, request: Request) -> Response:
         """Send a batch of CloudEvents; each is told what became of it, good ones are kept whatever
@@ -123,7 +123,7 @@ class AlertmanagerView(APIView):
     @extend_schema(
         operation_id="alertmanager_receive",
         request={"application/json": {"type": "object"}},
-        responses=schema_of(doors.Taken),
+        responses={200: schema_of(doors.Taken)},
         examples=[OpenApiExample("delivery", value=_DELIVERY, request_only=True)],
     )
     def post(self, request: Request) -> Response:

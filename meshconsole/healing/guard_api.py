@@ -42,7 +42,7 @@ IF_MATCH = OpenApiParameter(
 )
 _LIST = {"type": "array", "items": {"type": "object"}}
 _OBJECT = {"type": "object"}
-SHOWN = schema_of(selectors.Effective, own=_OBJECT, allowed_actions=_LIST)
+SHOWN = {200: schema_of(selectors.Effective, own=_OBJECT, allowed_actions=_LIST)}
 
 
 class PolicyInput(serializers.Serializer[Any]):

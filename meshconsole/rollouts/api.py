@@ -91,7 +91,7 @@ class RolloutPreviewView(APIView):
     @extend_schema(
         operation_id="rollout_preview",
         request=WishInput,
-        responses=schema_of(Preview, allowed_actions=_LIST),
+        responses={200: schema_of(Preview, allowed_actions=_LIST)},
     )
     def post(self, request: Request) -> Response:
         """Waves, affected sidecars, blockers and approval, as the mesh is now; changes nothing."""
@@ -104,7 +104,7 @@ class RolloutPreviewView(APIView):
 class RolloutView(APIView):
     """One rollout."""
 
-    @extend_schema(operation_id="rollout_get", responses=SHOWN)
+    @extend_schema(operation_id="rollout_get", responses={200: SHOWN})
     def get(self, request: Request, pk: int) -> Response:
         """With its waves, their instances, and what every gate says."""
         return rollout_answer(request, pk)

@@ -25,7 +25,7 @@ class RolloutPlanView(APIView):
 
     verbs = {"POST": "rollout_plan"}
 
-    @extend_schema(operation_id="rollout_plan", request=None, responses=SHOWN)
+    @extend_schema(operation_id="rollout_plan", request=None, responses={200: SHOWN})
     def post(self, request: Request, pk: int) -> Response:
         """Generate the waves as the mesh is now; again for as long as it has not begun."""
         actor, now = request.user.get_username(), timezone.now()
@@ -38,7 +38,7 @@ class RolloutStartView(APIView):
 
     verbs = {"POST": "rollout_start"}
 
-    @extend_schema(operation_id="rollout_start", request=StartInput, responses=SHOWN)
+    @extend_schema(operation_id="rollout_start", request=StartInput, responses={200: SHOWN})
     def post(self, request: Request, pk: int) -> Response:
         """Begin, or ask for approval where policy does; 409 when blocked, 423 in a freeze, 400
         without the word that `allowed_actions` asks to confirm it with."""
@@ -53,7 +53,7 @@ class RolloutApproveView(APIView):
 
     verbs = {"POST": "rollout_approve"}
 
-    @extend_schema(operation_id="rollout_approve", request=VerbInput, responses=SHOWN)
+    @extend_schema(operation_id="rollout_approve", request=VerbInput, responses={200: SHOWN})
     def post(self, request: Request, pk: int) -> Response:
         """Let it begin; 403 for whoever asked for it, or may not do by hand what it does."""
         approver_check(request.user, pk)
@@ -66,7 +66,7 @@ class RolloutPromoteView(APIView):
 
     verbs = {"POST": "rollout_promote"}
 
-    @extend_schema(operation_id="rollout_promote", request=BypassInput, responses=SHOWN)
+    @extend_schema(operation_id="rollout_promote", request=BypassInput, responses={200: SHOWN})
     def post(self, request: Request, pk: int) -> Response:
         """Let the wave pass now; without a verdict only with a reason, after a failure never."""
         services.rollout_promote(pk=pk, **_given_bypass(request))
@@ -78,7 +78,7 @@ class RolloutPauseView(APIView):
 
     verbs = {"POST": "rollout_pause"}
 
-    @extend_schema(operation_id="rollout_pause", request=VerbInput, responses=SHOWN)
+    @extend_schema(operation_id="rollout_pause", request=VerbInput, responses={200: SHOWN})
     def post(self, request: Request, pk: int) -> Response:
         """Write nothing more and undo nothing, until it is resumed."""
         services.rollout_pause(pk=pk, **_given(request))
@@ -90,7 +90,7 @@ class RolloutResumeView(APIView):
 
     verbs = {"POST": "rollout_resume"}
 
-    @extend_schema(operation_id="rollout_resume", request=VerbInput, responses=SHOWN)
+    @extend_schema(operation_id="rollout_resume", request=VerbInput, responses={200: SHOWN})
     def post(self, request: Request, pk: int) -> Response:
         """Go on; a wave that was soaking is seen in force and soaks anew."""
         services.rollout_resume(pk=pk, **_given(request))
@@ -102,7 +102,7 @@ class RolloutAbortView(APIView):
 
     verbs = {"POST": "rollout_abort"}
 
-    @extend_schema(operation_id="rollout_abort", request=VerbInput, responses=SHOWN)
+    @extend_schema(operation_id="rollout_abort", request=VerbInput, responses={200: SHOWN})
     def post(self, request: Request, pk: int) -> Response:
         """What has not begun is over; what has begun is rolled back."""
         services.rollout_abort(pk=pk, **_given(request))
@@ -114,7 +114,7 @@ class RolloutRollbackView(APIView):
 
     verbs = {"POST": "rollout_rollback"}
 
-    @extend_schema(operation_id="rollout_rollback", request=VerbInput, responses=SHOWN)
+    @extend_schema(operation_id="rollout_rollback", request=VerbInput, responses={200: SHOWN})
     def post(self, request: Request, pk: int) -> Response:
         """Undo what it wrote, latest wave first; of a stuck one, try once more."""
         services.rollout_rollback(pk=pk, **_given(request))

@@ -165,9 +165,9 @@ class RoutePreviewView(APIView):
     @extend_schema(
         operation_id="route_preview",
         request=SplitInput,
-        responses=schema_of(
-            Preview, allowed_actions={"type": "array", "items": {"type": "object"}}
-        ),
+        responses={
+            200: schema_of(Preview, allowed_actions={"type": "array", "items": {"type": "object"}})
+        },
     )
     def post(self, request: Request, app: str) -> Response:
         """Summary, findings, load per group and the from-to matrix; changes nothing."""

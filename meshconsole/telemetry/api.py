@@ -29,7 +29,7 @@ class TopologyView(APIView):
 
     @extend_schema(
         operation_id="topology_get",
-        responses=schema_of(Graph),
+        responses={200: schema_of(Graph)},
         parameters=[MINUTES, APPLICATION, OpenApiParameter("by", str, enum=_GROUPINGS)],
     )
     def get(self, request: Request) -> Response:

@@ -144,7 +144,18 @@ def test_the_api_describes_itself_and_needs_nothing_from_outside(
     api_of: Callable[[str], APIClient], browser_of: Callable[[str], Client]
 ) -> None:
     schema = api_of("viewer").get("/api/v1/schema", headers={"Accept": "application/json"})
-    assert json.loads(schema.content)["openapi"].startswith("3.1")
+    told = json.loads(schema.content)
+    assert told["openapi"].startswith("3.1")
+    answers = [
+        (path, method, status)
+        for path, methods in told["paths"].items()
+        for method, operation in methods.items()
+        for status in operation["responses"]
+        if not status.isdigit()
+    ]
+    assert answers == []
+    door = told["paths"]["/api/v1/anomaly-reports"]["post"]["requestBody"]["content"]
+    assert "examples" in door["application/cloudevents-batch+json"]
     docs = browser_of("viewer").get("/api/v1/docs")
     assert docs.status_code == 200
     page = docs.content.decode()
