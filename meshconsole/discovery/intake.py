@@ -18,6 +18,7 @@ from meshconsole.core.quota import Bucket
 from meshconsole.discovery.arrivals import OUTAGES
 from meshconsole.discovery.desk import Desk
 from meshconsole.discovery.fair import FairQueue
+from meshconsole.discovery.refusals import Refusals
 from meshconsole.discovery.streams import Stream
 from meshconsole.discovery.upstreams import Upstreams
 from meshconsole.healing.evidence import Message
@@ -59,6 +60,7 @@ class Intake:
         clock: Callable[[], float],
         now: Callable[[], datetime],
     ) -> None:
+        self.refusals = Refusals(desk, now)
         self._desk = desk
         self._windows = windows
         self._counts = counts
@@ -76,9 +78,13 @@ class Intake:
         """Take a report if quota and room allow; on False end the stream, it comes again."""
         if len(report.events) > EVENTS_PER_REPORT or len(report.up) > WINDOWS_PER_REPORT:
             self._counts["reports_too_long"] += 1
+            self.refusals.note(
+                stream.identity, "too_long", "More anomalies in one report than fit."
+            )
             return False
         if not self.allowed(stream, len(report.events)):
             self._counts["reports_over_quota"] += 1
+            self.refusals.note(stream.identity, "over_quota", "It reports more than its quota.")
             return False
         waiting = stream.unreceipted
         if waiting is None:

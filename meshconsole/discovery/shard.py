@@ -90,6 +90,7 @@ class Shard:
             "windows": self.intake.run_windows(),
             "events": self.intake.run_events(),
             "links": self.links.run(),
+            "refusals": self.intake.refusals.run(),
         }
         return [spawn(work, name=f"discovery-{name}") for name, work in works.items()]
 
@@ -107,6 +108,8 @@ class Shard:
         except ConnectionClosed as closed:
             if closed.sent is not None and closed.sent.code == 1009:
                 self.counts["frames_too_large"] += 1
+                if stream is not None:
+                    self.intake.refusals.note(stream.identity, "frame", "It is over 4 MiB.")
         finally:
             if stream is not None:
                 self._closed(stream)
@@ -191,6 +194,7 @@ class Shard:
             try:
                 message = decode_from_sidecar(frame)
             except InvalidFrame as error:
+                self.intake.refusals.note(stream.identity, "frame", str(error))
                 await self._speech.refuse(stream.connection, Refusal("frame", str(error)))
                 return
             if not await self._took(stream, message):
@@ -280,10 +284,7 @@ class Shard:
             )
         else:
             self.counts["renewals"] += 1
-            await self._speech.send(
-                stream,
-                certificate_message(request.id, issued),
-            )
+            await self._speech.send(stream, certificate_message(request.id, issued))
 
     def _refuse_node(self, node: Node, reason: str) -> None:
         stream = self.streams.get(node.id)

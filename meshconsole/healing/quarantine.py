@@ -15,31 +15,40 @@ from proxy.contract.identity import InstanceIdentity
 logger = logging.getLogger(__name__)
 
 Refused = tuple[InstanceIdentity, Refusal]
+Counted = tuple[InstanceIdentity, Refusal, int]
+"""The last of so many refusals for one reason."""
 
 
 def quarantine(refused: Iterable[Refused], now: datetime) -> None:
     """Count what was not believed under its reporter and reason, with the last example."""
-    by_reason: dict[tuple[InstanceIdentity, str], list[Refusal]] = {}
+    counted: dict[tuple[str, str], Counted] = {}
     for reporter, refusal in refused:
-        by_reason.setdefault((reporter, refusal.reason), []).append(refusal)
-    for (reporter, reason), refusals in by_reason.items():
-        detail = refusals[-1].detail[:300]
+        key = (reporter.instance, refusal.reason)
+        count = counted[key][2] if key in counted else 0
+        counted[key] = (reporter, refusal, count + 1)
+    quarantine_add(counted.values(), now)
+
+
+def quarantine_add(counted: Iterable[Counted], now: datetime) -> None:
+    """The same for what was counted already."""
+    for reporter, refusal, count in counted:
+        detail = refusal.detail[:300]
         row, is_new = Quarantine.objects.get_or_create(
             reporter_instance=reporter.instance,
-            reason=reason,
+            reason=refusal.reason,
             defaults={
                 "reporter_app": reporter.app,
                 "detail": detail,
-                "report_count": len(refusals),
+                "report_count": count,
                 "first_at": now,
                 "last_at": now,
             },
         )
         if not is_new:
             Quarantine.objects.filter(pk=row.pk).update(
-                report_count=F("report_count") + len(refusals), last_at=now, detail=detail
+                report_count=F("report_count") + count, last_at=now, detail=detail
             )
         logger.warning(
             "report not believed",
-            extra={"node_id": reporter.instance, "reason": reason, "count": len(refusals)},
+            extra={"node_id": reporter.instance, "reason": refusal.reason, "count": count},
         )

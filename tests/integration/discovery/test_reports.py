@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from meshconsole.healing.models import AnomalyReport as StoredReport
+from meshconsole.healing.models import AnomalyReport as StoredReport, Quarantine
 from meshconsole.telemetry import selectors as telemetry
 from meshconsole.telemetry.reader import EDGES
 from proxy.contract.reports import LATENCY_BUCKETS, AnomalyReport, EdgeWindow, Subject
@@ -121,6 +121,43 @@ async def test_over_its_quota_a_sidecar_is_asked_to_come_back_and_neighbours_are
             assert (await stream.expect(Bye)).retry_after_ms > 0
         await neighbour.say(a_report(1))
         assert (await neighbour.expect(Receipt)).seq == 1
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"type": "report", "seq": 1, "window_start": 0, "window_end": NaN}',
+        '{"type": "report", "seq": 1e400}',
+        '{"type": "report", "seq": 1, "events": [{"id": "\\ud800"}]}',
+        "[" * 10_000 + "]" * 10_000,
+        "<script>alert(1)</script>",
+    ],
+)
+async def test_what_is_no_message_ends_the_stream_and_is_counted(
+    console: Console, frame: str
+) -> None:
+    stream, _ = await active(await console.joined("order-1"))
+    async with stream:
+        await stream.say_raw(frame)
+        await stream.closed()
+    await eventually_async(lambda: told(lambda: _quarantined("frame") == 1))
+
+
+async def test_who_says_too_much_is_counted(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meshconsole.discovery.intake.BURST", 3.0)
+    stream, _ = await active(await console.joined("order-1"))
+    async with stream:
+        for seq in range(1, 10):
+            await stream.say(a_report(seq))
+        await stream.expect(Bye)
+    await eventually_async(lambda: told(lambda: _quarantined("over_quota") == 1))
+
+
+def _quarantined(reason: str) -> int:
+    rows = Quarantine.objects.filter(reporter_instance="order-1", reason=reason)
+    return sum(rows.values_list("report_count", flat=True))
 
 
 def _registered(*ids: str) -> bool:
