@@ -1,10 +1,10 @@
 """Roll TLS out over the sample mesh: a good change goes through, a bad one is taken back by itself.
 
-In the part `calm` a rollout over all nine instances is left alone and has to finish. In every other
-part something is wrong with the first instance that the change reaches, from the moment at which it
-is reached: a box on its way lets no TLS through, it answers 20 ms later, or 5% of its answers are
+Something is wrong with the first instance that the change reaches, from the moment at which it is
+reached: a box on its way lets no TLS through, it answers 20 ms later, or 5% of its answers are
 errors. Each has to be taken back by the gate for it. Without traffic a rollout has to wait for a
-person. Everything is done and read by REST.
+person. In the last part, `calm`, a rollout over all nine instances is left alone and has to finish.
+Everything is done and read by REST.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LEAST = 40
 CALM_SECONDS = (60.0, 90.0)
 FAULT_SECONDS = 90.0
 WARM_SECONDS = 10.0
-"""Of traffic, before the first rollout: what comes after is held against it."""
+"""Of traffic, before each rollout: what comes after is held against it."""
 
 Say = Callable[[str], None]
 
@@ -53,7 +53,6 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 PARTS: dict[str, Part] = {
-    "calm": Part(about="nine instances, untouched", application="", ends="completed"),
     "handshakes": Part(
         about=f"a box before {FIRST} lets no TLS through",
         fault={"no_tls": True},
@@ -68,7 +67,9 @@ PARTS: dict[str, Part] = {
         about=f"{FIRST} answers 20 ms later", fault={"slow_ms": 20.0}, metrics=("p99", "p50")
     ),
     "scarce": Part(about="nobody calls", rate=0.0, ends="paused"),
+    "calm": Part(about="nine instances, untouched", application="", ends="completed"),
 }
+"""In this order: each but the last leaves everything as it was, and the last has all to do."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +87,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(say: Say, scale: Scale) -> Figures:
     """Do it, and say what was short."""
-    names = scale.parts or tuple(PARTS)
+    names = [name for name in PARTS if name in scale.parts or not scale.parts]
     outcomes = []
     with (
         tempfile.TemporaryDirectory(prefix="mesh-rollout-") as folder,
@@ -98,8 +99,8 @@ def run(say: Say, scale: Scale) -> Figures:
         stage = Stage(demo.folder, demo.password, say)
         rollouts = Rollouts(stage, scale)
         try:
-            rollouts.wait(WARM_SECONDS)
             for name in names:
+                rollouts.wait(WARM_SECONDS)
                 say(f"{name}: {PARTS[name].about}.")
                 outcomes.append(rollouts.outcome(name, PARTS[name]))
         finally:
