@@ -9,7 +9,8 @@ counts than what the cohort is worse by than it was, or than the others are.
 
 A difference counts when it is large (a bound) and not chance (a one-sided z-test, p < 0.01). For
 a quantile the test asks whether more requests are slower than its bound than its share allows: a
-quantile that was read from few requests moves by itself.
+quantile that was read from few requests moves by itself, and so does one that was slow for a
+moment (`chance`).
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from meshconsole.rollouts.facts import Finding, Measure, Side, Traffic, finding
-from meshconsole.telemetry.histogram import quantile, share_above
+from meshconsole.rollouts.chance import Z_LIMIT, error_variance, sides_of, tail_doubt
+from meshconsole.rollouts.facts import Finding, Measure, Side, Traffic, Word, finding
+from meshconsole.telemetry.histogram import quantile
 
 ERROR_BOUND = 0.005
 ELSEWHERE_BOUND = 0.05
@@ -26,8 +28,6 @@ ELSEWHERE_BOUND = 0.05
 P99_SHARE, P99_SECONDS = 0.10, 0.005
 P50_SHARE, P50_SECONDS = 0.10, 0.001
 """The median's floor is the width of the first bucket of latency: nothing finer is measured."""
-Z_LIMIT = 2.326
-"""One-sided p < 0.01."""
 _METRICS: tuple[tuple[str, Measure], ...] = (
     ("error_rate", "ratio"),
     ("p99", "seconds"),
@@ -63,7 +63,7 @@ def _scarce(traffic: Traffic, least: int) -> str:
 
 def _errors(traffic: Traffic) -> Finding:
     delta = _difference(traffic, lambda side: side.error_ratio)
-    spread = math.sqrt(sum(_variance(side) for side in _sides(traffic)))
+    spread = math.sqrt(error_variance(traffic))
     is_large, is_real = delta > ERROR_BOUND, delta / spread > Z_LIMIT
     control = _control(traffic, lambda side: side.error_ratio)
     told = (
@@ -89,8 +89,7 @@ def _errors(traffic: Traffic) -> Finding:
 
 
 def _quantile(metric: str, q: float, traffic: Traffic, share: float, least: float) -> Finding:
-    sides = _sides(traffic)
-    if any(quantile(side.latency, q) is None for side in sides):
+    if any(quantile(side.latency, q) is None for side in sides_of(traffic)):
         told = "No answer was timed on one side, so nothing can be compared."
         return finding(metric, "inconclusive", told, measure="seconds")
 
@@ -100,32 +99,27 @@ def _quantile(metric: str, q: float, traffic: Traffic, share: float, least: floa
     before, delta = point(traffic.cohort_before), _difference(traffic, point)
     control = _control(traffic, point)
     bound = max(share * before, least)
-    slower = share_above(traffic.cohort_now.latency, point(traffic.cohort_now) - delta + bound)
-    spread = math.sqrt(q * (1 - q) * sum(1 / sum(side.latency) for side in sides))
-    is_large, is_real = delta > bound, (slower - (1 - q)) / spread > Z_LIMIT
+    expected = point(traffic.cohort_now) - delta
+    doubt = tail_doubt(traffic, q, expected + bound) if delta > bound else ""
     told = (
         f"{metric} went from {_ms(before)} to {_ms(point(traffic.cohort_now))} ms"
         f"{'' if control is None else f', elsewhere by {_ms(control)} ms'}: "
         f"{_ms(delta)} ms are this change's, {_ms(bound)} ms are allowed."
     )
-    if is_large and not is_real:
-        told += " So few slow requests may be chance."
+    verdict: Word = "fail" if delta > bound else "pass"
+    if doubt == "chance":
+        verdict, told = "pass", f"{told} So few slow requests may be chance."
+    elif doubt == "burst":
+        verdict, told = "inconclusive", f"{told} Nearly all of it came within ten seconds."
     return finding(
         metric,
-        "fail" if is_large and is_real else "pass",
+        verdict,
         told,
         measure="seconds",
         value=delta,
         control=control,
         bound=bound,
     )
-
-
-def _sides(traffic: Traffic) -> list[Side]:
-    sides = [traffic.cohort_before, traffic.cohort_now]
-    if traffic.control_before is not None and traffic.control_now is not None:
-        sides += [traffic.control_before, traffic.control_now]
-    return sides
 
 
 def _difference(traffic: Traffic, of: Callable[[Side], float]) -> float:
@@ -140,12 +134,6 @@ def _control(traffic: Traffic, of: Callable[[Side], float]) -> float | None:
     if traffic.control_before is None or traffic.control_now is None:
         return None
     return of(traffic.control_now) - of(traffic.control_before)
-
-
-def _variance(side: Side) -> float:
-    """Of the error ratio, with one failure and one success more: none of either proves nothing."""
-    share = (min(side.errors, side.requests) + 1) / (side.requests + 2)
-    return share * (1 - share) / max(1, side.requests)
 
 
 def _percent(ratio: float) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from meshconsole.core.errors import Degraded
 from meshconsole.healing.models import Testimony
 from meshconsole.inventory.models import Instance
-from meshconsole.rollouts.facts import Facts, Side, Traffic
+from meshconsole.rollouts.facts import Facts, Part, Side, Traffic
 from meshconsole.rollouts.kinds.protocol import Seen, Work
 from meshconsole.rollouts.ledgers import (
     Counts,
@@ -27,7 +27,7 @@ from meshconsole.rollouts.ledgers import (
 )
 from meshconsole.telemetry import links
 from meshconsole.telemetry.links import Told
-from meshconsole.telemetry.spans import instances_between
+from meshconsole.telemetry.spans import tens_between
 from meshconsole.telemetry.store import BUCKET_SECONDS
 from meshconsole.telemetry.tally import total_of
 
@@ -184,8 +184,14 @@ def _traffic(work: Work, baseline: Baseline, control: Collection[str]) -> Traffi
 
 
 def _side(names: Collection[str], begin: float, end: float, now: float) -> Side:
-    total = total_of(instances_between(names, begin=begin, end=end, now=now).values())
-    return Side(requests=total.requests, errors=total.error_count, latency=tuple(total.latency))
+    tens = tens_between(names, begin=begin, end=end, now=now)
+    total = total_of(tens)
+    return Side(
+        requests=total.requests,
+        errors=total.error_count,
+        latency=tuple(total.latency),
+        parts=tuple(Part(one.requests, one.error_count, tuple(one.latency)) for one in tens),
+    )
 
 
 def _ejections(names: Collection[str], since: datetime) -> _Found:

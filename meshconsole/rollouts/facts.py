@@ -20,6 +20,14 @@ HARD = frozenset({"cut", "handshakes", "plaintext"})
 """One failure of these ends a rollout; of the others two in a row do."""
 
 
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """Traffic of ten seconds."""
+
+    requests: int = 0
+    errors: int = 0
+    latency: tuple[int, ...] = ()
+
+
 class Side(msgspec.Struct, frozen=True, kw_only=True):
     """Traffic of some instances over a span."""
 
@@ -27,6 +35,8 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     errors: int = 0
     latency: tuple[int, ...] = ()
     """Counts in the buckets of the contract."""
+    parts: tuple[Part, ...] = ()
+    """The same by ten seconds; empty when it is not known so finely."""
 
     @property
     def error_ratio(self) -> float:

@@ -8,6 +8,23 @@ from meshconsole.telemetry.reader import INSTANCES
 from meshconsole.telemetry.tally import Tally
 
 
+def tens_between(names: Collection[str], *, begin: float, end: float, now: float) -> list[Tally]:
+    """What all of these together took in, bucket by bucket of ten seconds, without empty ones.
+
+    Which buckets count is as in `instances_between`. Raises Degraded.
+    """
+    wanted = set(names)
+    found = []
+    for ten in INSTANCES.tens(begin=begin, end=end, now=now):
+        total = Tally()
+        for key, tally in ten.rows.items():
+            if key.instance in wanted:
+                total.add(tally)
+        if not total.is_empty:
+            found.append(total)
+    return found
+
+
 def instances_between(
     names: Collection[str], *, begin: float, end: float, now: float
 ) -> dict[str, Tally]:
