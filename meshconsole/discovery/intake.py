@@ -41,7 +41,7 @@ UNRECEIPTED_LIMIT = 2_048
 EVENTS_PER_REPORT, WINDOWS_PER_REPORT = 64, 1024
 """More than a sidecar ever puts in one report: each is work for the database or this loop."""
 EVENTS_PER_TOKEN = 8
-"""So many anomalies cost as much of the quota as a report."""
+"""So many anomalies, or ejections, cost as much of the quota as a report."""
 _AGAIN_SECONDS = 1.0
 
 Send = Callable[[Stream, Receipt], Coroutine[Any, Any, None]]
@@ -82,7 +82,7 @@ class Intake:
                 stream.identity, "too_long", "More anomalies in one report than fit."
             )
             return False
-        if not self.allowed(stream, len(report.events)):
+        if not self.allowed(stream, len(report.events) + len(report.ejections or ())):
             self._counts["reports_over_quota"] += 1
             self.refusals.note(stream.identity, "over_quota", "It reports more than its quota.")
             return False
@@ -101,7 +101,8 @@ class Intake:
         self._windows.add(stream.identity, stream.node.group, stream.node.boot_id, report)
         self._unflushed.append((stream, report.seq))
         if has_word:
-            self._events.put(identity, (stream, report), max(1, len(report.events)))
+            work = max(1, len(report.events) + len(report.ejections or ()))
+            self._events.put(identity, (stream, report), work)
             self._has_events.set()
         return True
 
@@ -165,7 +166,7 @@ class Intake:
             logger.exception("anomalies of a report could not be kept")
 
     def allowed(self, stream: Stream, events: int = 0) -> bool:
-        """Does the quota of this sidecar cover one more message with so many anomalies?"""
+        """Does the quota of this sidecar cover one more message that tells of so much?"""
         now = self._clock()
         if stream.reports is None:
             stream.reports = Bucket(rate=RATE_PER_SECOND, burst=BURST, now=now)

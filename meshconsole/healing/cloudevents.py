@@ -8,6 +8,7 @@ sent again until it is answered.
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ TYPE = "io.meshconsole.anomaly.reported.v1"
 SPECVERSION = "1.0"
 EVENTS_LIMIT = 64
 _TEXT_LIMIT = 512
+_PATH = re.compile(r"`\$([^`]*)`")
 _SUBJECT = {"address": "", "app": "", "unit": ""}
 
 
@@ -79,7 +81,8 @@ def _attributes(given: dict[str, Any]) -> Fault | None:
 
 
 def _fault_of(error: msgspec.ValidationError) -> Fault:
-    """Its sentence, and the place that it names: `... - at `$.errors[...]``."""
-    sentence, _, place = str(error).partition(" - at `$")
-    pointer = place.rstrip("`").replace("[...]", "").replace(".", "/")
+    """Its sentence, and the place that it names at its end, such as `$.errors[...]`."""
+    sentence, _, place = str(error).partition(" - at ")
+    path = _PATH.search(place)
+    pointer = path[1].replace("[...]", "").replace(".", "/") if path else ""
     return Fault(f"/data{pointer}", "data", f"{sentence}.")

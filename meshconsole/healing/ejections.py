@@ -24,6 +24,7 @@ from proxy.contract.reports import Ejection
 RENEWED_SECONDS = 60
 """Four full lists: an ejection that none of them names is over, or its caller is gone."""
 PER_REPORTER_LIMIT = 256
+"""What a sidecar leaves out beyond that is not kept; it is more than the caps of its own let be."""
 _TOLD_LIMIT = 50
 _ROWS_TOGETHER = 200
 _COLUMNS = (
@@ -91,7 +92,7 @@ def words_of(messages: Iterable[Message], believed: Iterable[Claim]) -> list[Eje
         EjectionWord(
             reporter=message.reporter,
             said_at=datetime.fromtimestamp(message.said_at, UTC),
-            active=message.ejections,
+            active=message.ejections[:PER_REPORTER_LIMIT],
             is_whole=True,
         )
         for message in messages
@@ -128,7 +129,7 @@ def ejections_converge(words: Sequence[EjectionWord], *, now: datetime) -> list[
     refused: list[Refused] = []
     for word in words:
         _drop(rows, word)
-        for ejection in word.active[:PER_REPORTER_LIMIT]:
+        for ejection in word.active:
             refusal = _doubt(word, ejection, known)
             if refusal is not None:
                 refused.append((word.reporter, refusal))
