@@ -123,7 +123,7 @@ def anomalies_lapse(*, now: datetime, limit: int = 100) -> int:
                 TRANSITIONS,
                 AnomalyEvent.FELL_SILENT,
                 actor="healer",
-                reason=f"No sidecar has reported it for {SILENCE_SECONDS} s.",
+                reason="Nobody has reported it again in time.",
                 due_at=None,
                 closed_at=now,
                 updated_at=now,
