@@ -22,6 +22,9 @@ from meshconsole.telemetry import links
 SETTLED = timedelta(seconds=2)
 """Callers need a moment to hear that the instance is not to be used: what its sidecar said before
 is no proof that it is empty."""
+TOLD = timedelta(seconds=5)
+"""A sidecar tells each change of its ledger sooner than this: one that says nothing for so long has
+nothing new to say, and what it said last is true still."""
 
 
 def look(case: HealingCase, step: Remediation, now: datetime, hands: Hands) -> None:
@@ -69,12 +72,14 @@ def _count(step: Remediation, now: datetime) -> None:
 
 
 def in_flight_at(instance: str, *, now: datetime, since: datetime | None) -> int | None:
-    """Requests under way at an instance, by what its sidecar said after `since`; None when it has
-    said nothing since, or nobody can tell."""
+    """Requests under way at an instance some time after `since`; None when nobody can tell."""
     try:
         told = links.latest(links.read(), now.timestamp()).get(instance)
     except Degraded:
         return None
-    if told is None or since is None or told.at < (since + SETTLED).timestamp():
+    if told is None or since is None:
+        return None
+    settled = since + SETTLED
+    if told.at < settled.timestamp() and now < settled + TOLD:
         return None
     return sum(edge.in_flight for edge in told.edges if edge.side == "in")

@@ -18,7 +18,7 @@ from meshconsole.healing.case_states import OPEN
 from meshconsole.healing.cases import Lost
 from meshconsole.inventory.models import Instance
 
-CLAIM = timedelta(seconds=10)
+CLAIM = timedelta(seconds=5)
 """A look takes milliseconds; when whoever looked was killed, another one looks so much later."""
 _names: dict[int, str] = {}
 

@@ -1,6 +1,6 @@
 """Tests of an instance after an action, before callers are sent to it again.
 
-Two self-tests: its sidecar has spoken to the console since, and its address accepts connections.
+Two self-tests: its sidecar speaks to the console, and its address accepts connections.
 Then probes, one each second, that have to succeed in a row; one that fails begins the row anew.
 """
 
@@ -53,11 +53,14 @@ def self_test(step: Remediation, number: int, now: datetime) -> Seen:
 
 
 def _spoken(step: Remediation, now: datetime) -> Seen:
+    """A sidecar that was started anew says so at once; one that was left alone repeats itself each
+    half minute, and counts as gone when it does not."""
     since = step.ended_at or now
     try:
         told = links.latest(links.read(), now.timestamp()).get(step.instance)
     except Degraded:
         return Seen(is_ok=False, detail="Redis does not say whether its sidecar speaks.")
-    if told is None or told.at <= since.timestamp():
+    is_new = step.action != "restart_process"
+    if told is None or (is_new and told.at <= since.timestamp()):
         return Seen(is_ok=False, detail="Its sidecar has not spoken since.")
     return Seen(is_ok=True, detail="Its sidecar speaks.")

@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 import msgspec
 
-from meshconsole.drill import handover, heal, rollout, safety, slow, soak, switchover, weights
+from meshconsole.drill import (
+    crashpoints,
+    handover,
+    heal,
+    rollout,
+    safety,
+    slow,
+    soak,
+    switchover,
+    weights,
+)
 from meshconsole.drill.stage import Figures, Scale, Stage
 
 Say = Callable[[str], None]
@@ -28,6 +38,7 @@ class Drill(msgspec.Struct, frozen=True, kw_only=True):
 DRILLS: dict[str, Drill] = {
     "weights": Drill(about=weights.ABOUT, scale=weights.SCALE, on_demo=weights.run),
     "handover": Drill(about=handover.ABOUT, scale=handover.SCALE, run=handover.run),
+    "crashpoints": Drill(about=crashpoints.ABOUT, scale=crashpoints.SCALE, run=crashpoints.run),
     "heal": Drill(about=heal.ABOUT, scale=heal.SCALE, run=heal.run),
     "rollout": Drill(
         about=rollout.ABOUT, scale=rollout.SCALE, run=rollout.run, parts=tuple(rollout.PARTS)
