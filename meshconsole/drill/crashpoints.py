@@ -45,6 +45,13 @@ TWICE = tuple(
 )
 """Pairs: where the first healer is killed, and where the one that took over is."""
 LOOK_SECONDS = 0.25
+PARTS: dict[str, Callable[[str], bool]] = {
+    "calls": lambda point: not point.startswith(("case-", "step-")),
+    "steps": lambda point: point.startswith("step-"),
+    "moves": lambda point: point.startswith("case-"),
+    "twice": lambda point: False,
+}
+"""Points by kind, to be run alone; `twice` is the runs in which two healers are killed."""
 
 Say = Callable[[str], None]
 
@@ -78,17 +85,18 @@ def run(say: Say, scale: Scale) -> Figures:
             check=True,
             timeout=120,
         )
-        return asyncio.run(_Sweep(folder, environment, say, scale.concurrency).figures())
+        return asyncio.run(_Sweep(folder, environment, say, scale).figures())
 
 
 class _Sweep:
     """All runs: so many at once, each with a database, a patient and healers of its own."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], say: Say, at_once: int) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], say: Say, scale: Scale) -> None:
         self._folder = folder
         self._environment = environment
         self._say = say
-        self._free = asyncio.Semaphore(at_once)
+        self._free = asyncio.Semaphore(scale.concurrency)
+        self._parts = scale.parts or tuple(PARTS)
         self._ward = Ward(folder, say)
         # Rows are one thread's: which database they are of is turned by whoever asks.
         self._rows = ThreadPoolExecutor(1)
@@ -105,14 +113,18 @@ class _Sweep:
                 calm = await self._run("calm", (), {"MESH_CRASHPOINT_LOG": str(log)})
                 points = list(dict.fromkeys(log.read_text().split()))
                 self._say(f"{len(points)} points in a run of {len(calm.found.events)} lines.")
-                # Those that take longest begin first.
-                wanted = [*TWICE, *((point,) for point in points)]
+                wanted = self._wanted(points)
                 runs = (self._run(f"p{n}", each, {}) for n, each in enumerate(wanted))
                 outcomes = await asyncio.gather(*runs)
         finally:
             await self._ward.close()
             self._rows.shutdown()
         return _judged(calm, points, outcomes, time.monotonic() - self._begun)
+
+    def _wanted(self, points: list[str]) -> list[tuple[str, ...]]:
+        """Where healers are killed, run by run; those that take longest begin first."""
+        mine = [point for point in points if any(PARTS[part](point) for part in self._parts)]
+        return [*(TWICE if "twice" in self._parts else ()), *((point,) for point in mine)]
 
     async def _run(self, name: str, points: tuple[str, ...], more: dict[str, str]) -> Outcome:
         async with self._free:
@@ -139,7 +151,7 @@ class _Sweep:
             return Outcome(
                 points=points,
                 kills=len(kills),
-                resumed_seconds=max((_resumed(at, found) for at in kills), default=0.0),
+                resumed_seconds=_resumed(kills, found),
                 effects=effects,
                 found=found,
             )
@@ -221,9 +233,13 @@ def _approved(database: Path) -> bool:
     return ward.approve()
 
 
-def _resumed(killed_at: float, found: Found) -> float:
-    later = [at for at in found.written if at > killed_at]
-    return later[0] - killed_at if later else 0.0
+def _resumed(kills: list[float], found: Found) -> float:
+    """From a kill to whatever came next: something written, or the point of the next kill."""
+    waits = []
+    for killed_at in kills:
+        later = [at for at in (*found.written, *kills) if at > killed_at]
+        waits.append(min(later) - killed_at if later else 0.0)
+    return max(waits, default=0.0)
 
 
 def _told(found: Found, effects: list[int]) -> str:

@@ -38,7 +38,12 @@ class Drill(msgspec.Struct, frozen=True, kw_only=True):
 DRILLS: dict[str, Drill] = {
     "weights": Drill(about=weights.ABOUT, scale=weights.SCALE, on_demo=weights.run),
     "handover": Drill(about=handover.ABOUT, scale=handover.SCALE, run=handover.run),
-    "crashpoints": Drill(about=crashpoints.ABOUT, scale=crashpoints.SCALE, run=crashpoints.run),
+    "crashpoints": Drill(
+        about=crashpoints.ABOUT,
+        scale=crashpoints.SCALE,
+        run=crashpoints.run,
+        parts=tuple(crashpoints.PARTS),
+    ),
     "heal": Drill(about=heal.ABOUT, scale=heal.SCALE, run=heal.run),
     "rollout": Drill(
         about=rollout.ABOUT, scale=rollout.SCALE, run=rollout.run, parts=tuple(rollout.PARTS)

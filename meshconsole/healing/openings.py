@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from meshconsole.healing.case_models import HealingCase
 from meshconsole.healing.case_states import OPEN
@@ -22,10 +22,11 @@ def may_open_case(anomaly: Anomaly) -> bool:
 def cases_catch_up(*, now: datetime, limit: int = 50) -> int:
     """Open a case for each instance that is reported failing and has none; returns how many.
 
-    The first report does that at once. This finds what went on failing after its case was over.
+    The first report does that at once. This finds what was reported again after its case was over:
+    what was said before that is what the case has dealt with.
     """
-    has_case = HealingCase.objects.filter(
-        instance=OuterRef("subject_instance"), state__in=sorted(OPEN)
+    has_case = HealingCase.objects.filter(instance=OuterRef("subject_instance")).filter(
+        Q(state__in=sorted(OPEN)) | Q(closed_at__gte=OuterRef("updated_at"))
     )
     failing = Anomaly.objects.filter(state=AnomalyState.OPEN, testimonies__is_failing=True)
     lonely = failing.exclude(Exists(has_case)).order_by("subject_instance").distinct()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from meshconsole.drill import handover, soak
+from meshconsole.drill import crashpoints, handover, soak
 from meshconsole.drill.lines import PROTOCOLS
 
 SPOKEN = {*PROTOCOLS, "h1 tls", "h2 tls"}
@@ -36,3 +36,11 @@ def test_reloads_swaps_churn_and_handovers_under_load(workers: int) -> None:
     answered = figures.values["answered"]
     assert isinstance(answered, dict)
     assert set(answered) == SPOKEN
+
+
+def test_a_healer_killed_around_each_call_heals_once() -> None:
+    said: list[str] = []
+    scale = msgspec.structs.replace(crashpoints.SCALE, parts=("calls",))
+    figures = crashpoints.run(said.append, scale)
+    assert figures.short == [], (figures.values, said)
+    assert figures.values["effects_doubled"] == 0

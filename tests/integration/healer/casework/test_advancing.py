@@ -61,3 +61,15 @@ def test_a_person_is_asked_and_what_was_approved_is_done_once(world: World) -> N
     assert world.actuator.done == [("restart_process", "order-1")]
     asked.refresh_from_db()
     assert asked.state == "used"
+
+
+def test_what_is_reported_after_a_case_is_over_is_another_case(world: World) -> None:
+    world.report()
+    first = world.until("resolved")
+    world.tick()
+    assert world.case() == first
+    world.clock.forward(1)
+    world.ill.add("order-1")
+    world.report()
+    world.tick()
+    assert world.case() != first
