@@ -56,6 +56,11 @@ class ReplayRun(models.Model):
     def __str__(self) -> str:
         return str(self.pk)
 
+    @property
+    def change_count(self) -> int:
+        """Numbers in which the candidate differs from what is in force."""
+        return len(self.numbers) + len(self.ejection)
+
 
 class PolicyScore(models.Model):
     """How well the policy of one application did of late, by what people thought of its cases."""

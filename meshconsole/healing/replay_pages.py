@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from meshconsole.healing.replay_shapes import STEPS, Fate, Found, differs
 
-STEP_WORDS: dict[str, tuple[str, str]] = {
-    "acted": ("acted by itself", "ok"),
-    "asked": ("asked a person", "warn"),
-    "recovered": ("recovered by itself", "ok"),
-    "dismissed": ("dismissed", "idle"),
-    "service_incident": ("fault of the service", "bad"),
-    "held": ("held", "warn"),
-    "escalated": ("left to a person", "bad"),
-    "waiting": ("not decided", "idle"),
+STEP_WORDS: dict[str, tuple[str, str, str]] = {
+    "acted": ("acted on", "acted on without asking", "busy"),
+    "asked": ("asked", "asked about", "warn"),
+    "recovered": ("recovered", "recovered by themselves", "ok"),
+    "dismissed": ("dismissed", "dismissed", "idle"),
+    "service_incident": ("service", "taken for a fault of the service", "bad"),
+    "held": ("held", "held by a storm or a brake", "warn"),
+    "escalated": ("left", "left to a person", "bad"),
+    "waiting": ("undecided", "not decided on", "idle"),
 }
-"""Each step in words, and how its badge looks."""
+"""Each step in a word for one case, in words for many, and how its badge looks."""
 ROWS = 200
 _WIDTH = 100.0
 
@@ -49,7 +49,7 @@ def bars_of(found: Found) -> list[Bar]:
     most = max([1, *found.was.values(), *found.then.values()])
     return [
         Bar(
-            word=STEP_WORDS[step][0],
+            word=STEP_WORDS[step][1],
             was=(was := found.was.get(step, 0)),
             then=(then := found.then.get(step, 0)),
             was_width=round(_WIDTH * was / most, 1),
@@ -67,9 +67,9 @@ def rows_of(found: Found) -> list[Row]:
         Row(
             fate=fate,
             was_word=STEP_WORDS[fate.was][0],
-            was_look=STEP_WORDS[fate.was][1],
+            was_look=STEP_WORDS[fate.was][2],
             then_word=STEP_WORDS[fate.then][0],
-            then_look=STEP_WORDS[fate.then][1],
+            then_look=STEP_WORDS[fate.then][2],
             differs=differs(fate),
         )
         for fate in fates[:ROWS]

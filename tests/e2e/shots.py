@@ -46,6 +46,7 @@ PAGES = {
     "approvals": "/approvals/",
     "cases": "/cases/",
     "automation": "/automation/",
+    "replays": "/automation/replays/",
     "notices": "/notices/",
     "healing-policy": "/automation/policy/order/",
     "audit": "/audit/",

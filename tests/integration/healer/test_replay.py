@@ -250,5 +250,7 @@ def test_a_viewer_asks_by_a_page_and_sees_what_was_found(
     shown = viewer.get(f"{page}{run.pk}/").content.decode()
     assert "1 of 1 case would have gone another way; 1 more" in shown
     assert "cooldown_seconds = 60" in shown
-    assert f"replay-{run.pk}" in viewer.get(page).content.decode()
+    listed = viewer.get(page).content.decode()
+    assert f"replay-{run.pk}" in listed
+    assert "1 number changed" in listed
     assert viewer.get(f"{page}999/").status_code == 404

@@ -37,8 +37,8 @@ def test_what_differs_comes_first_and_then_the_newest() -> None:
 def test_bars_are_of_one_scale_and_steps_nobody_came_to_are_left_out() -> None:
     bars = bars_of(Found(was={"asked": 4}, then={"asked": 1, "acted": 3}))
     assert [(bar.word, bar.was, bar.then) for bar in bars] == [
-        ("acted by itself", 0, 3),
-        ("asked a person", 4, 1),
+        ("acted on without asking", 0, 3),
+        ("asked about", 4, 1),
     ]
     assert [(bar.was_width, bar.then_width) for bar in bars] == [(0.0, 75.0), (100.0, 25.0)]
 
