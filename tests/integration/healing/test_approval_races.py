@@ -5,17 +5,20 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 
 from meshconsole.audit.models import AuditEntry
 from meshconsole.core.errors import MeshError
 from meshconsole.healing.approval_models import ApprovalVote
-from meshconsole.healing.approvals import approval_use
+from meshconsole.healing.approvals import approval_use, approvals_expire
+from meshconsole.healing.case_models import HealingCase
 from meshconsole.healing.votes import approval_vote
 from meshconsole.healing.voting import Decision
 from tests.harness.approvals import NOW, an_approval
+from tests.harness.wait import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CLIENTS = 8
@@ -85,3 +88,42 @@ def test_an_approval_is_spent_by_one_of_two_schedulers() -> None:
 
     said = at_once(*(use for _ in range(4)))
     assert said == {"used": 1, "not_approved": 3}
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+@pytest.mark.parametrize(
+    ("other", "outcome"),
+    [
+        ("vote", {"not_approved": 1, "approved": 1}),
+        ("expiry", {"used": 1, "0 expired": 1}),
+    ],
+)
+def test_people_and_the_healer_lock_in_one_order(other: str, outcome: dict[str, int]) -> None:
+    """The healer has the case and wants its approval; a person or the end of time comes then."""
+    approval = an_approval()
+    HealingCase.objects.update(due_at=NOW + timedelta(minutes=5))
+    if other == "expiry":
+        voter(approval.pk, "bob", "approve")()
+    held = threading.Event()
+
+    def healer() -> str:
+        with transaction.atomic():
+            HealingCase.objects.select_for_update().get(pk=approval.case_id)
+            held.set()
+            eventually(_is_somebody_waiting, what="the other waits for the case")
+            refusal = approval_use(approval.case, approval.plan_hash, now=NOW)
+        return refusal.code if refusal else "used"
+
+    def second() -> str:
+        held.wait(timeout=30)
+        if other == "vote":
+            return voter(approval.pk, "bob", "approve")()
+        return f"{approvals_expire(now=approval.expires_at)} expired"
+
+    assert at_once(healer, second) == outcome
+
+
+def _is_somebody_waiting() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
