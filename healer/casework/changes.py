@@ -41,6 +41,8 @@ def _routes(since: datetime, now: datetime) -> list[Change]:
     rows = AuditEntry.objects.filter(at__gt=since, verb__in=ROUTE_VERBS).order_by("sequence")
     newest: dict[str, Change] = {}
     for row in rows[:_LIMIT]:
+        if row.before is None:  # a first version has none before it to go back to
+            continue
         app = row.object.partition(":")[2]
         version = (row.after or {}).get("version") if isinstance(row.after, dict) else None
         newest[app] = Change(

@@ -136,6 +136,7 @@ class Demo:
     def _seed(self) -> str:
         seed.authority_ready()
         seed.mesh_ensure()
+        seed.healing_ensure()
         return seed.user_ensure(self._options.password)
 
     async def _hand_over_token(self, place: Place) -> None:

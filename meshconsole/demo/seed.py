@@ -14,11 +14,14 @@ from django.utils import timezone
 from meshconsole.demo.mesh import GROUPS, TIERS, UNITS, Place
 from meshconsole.encryption.issuance import join_token_create
 from meshconsole.encryption.keeping import authority_ensure
+from meshconsole.healing.guards import Wish, policy_row, policy_set
 from meshconsole.inventory.models import Application, Group, Unit
 from meshconsole.steering.models import Route
 from meshconsole.steering.services import split_set
 
 USER = "sre"
+SECOND = "oncall"
+"""Of the same password: some plans need two people."""
 ROLES = ("viewer", "operator", "approver", "admin")
 ACTOR = "demo"
 
@@ -60,16 +63,32 @@ def mesh_ensure() -> None:
             )
 
 
+def healing_ensure() -> None:
+    """Let callers eject, and the healer act by the supervisor when somebody says yes.
+
+    What a person changed since the first start stays as it is.
+    """
+    if policy_row("") is None:
+        policy_set(
+            application="",
+            wish=Wish(mode="approve_all", ejection_mode="eject", actuator="process"),
+            reason="The sample mesh heals by its supervisor, and asks first.",
+            actor=ACTOR,
+            now=timezone.now(),
+        )
+
+
 def user_ensure(password: str | None) -> str:
-    """Make or renew the user `sre`; returns the password, a new random one when none is given."""
+    """Make or renew the users; returns their password, a new random one when none is given."""
     password = password or secrets.token_urlsafe(9)
     with transaction.atomic():
-        user, _ = get_user_model().objects.get_or_create(username=USER)
-        user.set_password(password)
-        user.is_active = True
-        user.save()
         roles = [Role.objects.get_or_create(name=name)[0] for name in ROLES]
-        user.groups.set(roles)
+        for name in (USER, SECOND):
+            user, _ = get_user_model().objects.get_or_create(username=name)
+            user.set_password(password)
+            user.is_active = True
+            user.save()
+            user.groups.set(roles)
     return password
 
 

@@ -21,12 +21,13 @@ def summary(demo: DemoFile, password: str, seconds: float) -> list[str]:
             f"  processes  {count}, each with a log in .meshconsole/logs and a line in demo.json",
             "  stop       Ctrl-C ends all of it",
         ]
-    broken = demo.services[4].instance
+    broken = demo.services[-1].instance
     return [
         "",
         f"The mesh serves after {seconds:.1f} s.",
         f"  console    {demo.console}",
         f"  sign in    {demo.user} / {password}   (this password is for this run)",
+        "             oncall has the same one: some plans need two people",
         f"  entrance   {demo.entrance}   GET /browse, POST /checkout, POST /transfer",
         f"  sample     {chain}, in two units, each instance behind its own sidecar",
         f'  load       {demo.load}/_stats   (POST /_rate {{"rate": n}} changes it)',
