@@ -13,6 +13,7 @@ from meshconsole.healing.approval_models import Approval, ApprovalVote
 from meshconsole.healing.approval_states import ApprovalState
 from meshconsole.healing.case_models import HealingCase
 from meshconsole.healing.case_states import COUNTED, OPEN
+from meshconsole.healing.ejections import service_ejections
 from meshconsole.healing.models import AnomalyReport
 from meshconsole.inventory.models import Instance
 from meshconsole.inventory.states import InstanceState
@@ -22,6 +23,7 @@ CHART_SECONDS = 600
 SLOTS = 40
 REPORTS_LIMIT = 4000
 REPORTERS_SHOWN = 12
+EJECTIONS_LIMIT = 2000
 
 
 class ReporterErrors(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +68,15 @@ class OtherCase(msgspec.Struct, frozen=True, kw_only=True):
     """Does it use up budget?"""
 
 
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance of the service that callers leave out or give little, by their own word."""
+
+    instance: str
+    callers: int
+    until: datetime
+    """When the last of them tries it again."""
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All that a person needs beside the plan."""
 
@@ -76,6 +87,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     service: Place
     unit: Place
     others: list[OtherCase]
+    left_out: list[LeftOut]
+    """This instance too, where callers leave it out already: then its removal costs nothing."""
 
 
 def approval_list(picked: Mapping[str, str]) -> QuerySet[Approval]:
@@ -109,6 +122,7 @@ def evidence_of(approval: Approval, now: datetime) -> Evidence:
         service=_place("application__name", approval.app, approval.instance),
         unit=_place("unit__name", approval.unit, approval.instance),
         others=_others(approval),
+        left_out=_left_out(approval.app, now),
     )
 
 
@@ -159,6 +173,17 @@ def _place(column: str, name: str, instance: str) -> Place:
     )
     serving = {one for one, state in rows.items() if state == InstanceState.SERVING}
     return Place(name=name, total=len(rows), serving=len(serving), after=len(serving - {instance}))
+
+
+def _left_out(application: str, now: datetime) -> list[LeftOut]:
+    rows = service_ejections(application, now=now).filter(mode__in=["weight", "eject"])
+    by_subject: dict[str, list[datetime]] = {}
+    for subject, until in rows.values_list("subject_instance", "until")[:EJECTIONS_LIMIT]:
+        by_subject.setdefault(subject, []).append(until)
+    return [
+        LeftOut(instance=subject, callers=len(ends), until=max(ends))
+        for subject, ends in sorted(by_subject.items())
+    ]
 
 
 def _others(approval: Approval) -> list[OtherCase]:

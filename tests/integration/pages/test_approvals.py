@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from meshconsole.healing.approval_models import Approval
+from meshconsole.healing.ejection_models import ActiveEjection
 from meshconsole.healing.models import AnomalyReport
 from tests.factories import an_instance
 from tests.harness.approvals import an_approval
@@ -74,6 +75,35 @@ def test_the_page_shows_evidence_and_what_silence_means(
         assert said in html
     assert "ask-override" not in html
     assert "ask-override" in browser_of("admin").get(f"/approvals/{asked.pk}/").content.decode()
+
+
+def test_the_page_says_whom_callers_leave_out(browser_of: Browser, asked: Approval) -> None:
+    now = timezone.now()
+    for caller, instance, mode in (
+        ("gateway-1", "order-1", "eject"),
+        ("gateway-2", "order-1", "eject"),
+        ("gateway-1", "order-2", "report"),
+    ):
+        ActiveEjection.objects.create(
+            ejection_id=f"{caller}-{instance}",
+            reporter_instance=caller,
+            reporter_app="gateway",
+            reporter_unit="unit1",
+            service="order",
+            subject_instance=instance,
+            subject_unit="unit1",
+            rule="consecutive",
+            mode=mode,
+            state="ejected",
+            since=now,
+            until=now + timedelta(seconds=30),
+            said_at=now,
+            renewed_at=now,
+        )
+    html = browser_of("viewer").get(f"/approvals/{asked.pk}/").content.decode()
+    assert "by 2 callers" in html
+    assert "costs no capacity that callers still use" in html
+    assert "by 1 caller," not in html
 
 
 def test_a_viewer_is_told_which_role_decides(browser_of: Browser, asked: Approval) -> None:
