@@ -74,6 +74,14 @@ class Ejector:
         """Those whose ejection is not over, in any state."""
         return [one for one in self.records.values() if one.ejected is not None]
 
+    def comparable(self) -> list[Record]:
+        """Those that have their usual share, and so say something of their health."""
+        return [
+            one
+            for one in self.records.values()
+            if one.state in ("active", "returning") and one.stats.endpoint.weight > 0
+        ]
+
     def become(self, terms: HealingTerms, members: Iterable[Stats], now: float) -> None:
         """These are in force now. Who left is forgotten; if too many are out for those that are
         left, the oldest ejection ends."""

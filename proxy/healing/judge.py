@@ -17,20 +17,26 @@ from uuid import uuid4
 from proxy.contract.reports import Ejection, Peers
 from proxy.contract.snapshot import HealingTerms
 from proxy.failures import Failure
+from proxy.healing.burst import found
 from proxy.healing.ejector import Ejector, key_of
 from proxy.healing.herald import Herald
-from proxy.healing.judgement import Reading, is_sick, peers_of, scope_of
+from proxy.healing.judgement import Reading, is_sick, peers_of, stands_out
 from proxy.healing.latency import slow_ones
 from proxy.healing.peers import Word, remembered, word_of
 from proxy.healing.records import Key, Record, Stats
+from proxy.healing.views import (
+    BLAMED_SECONDS,
+    forget_some,
+    is_blamed,
+    is_shared,
+    lately,
+    readings_of,
+)
 
 KEYS_LIMIT = 10_000
 SILENCE_SECONDS = 1.0
 """How long a streak waits for a word of its peers."""
-BLAMED_LEAST, BLAMED_SERVICES = 3, 2
-"""So many endpoints of so many services, and most of all that can be judged, fail: it is us."""
-_MINUTE = 60
-OVER_SECONDS = 2 * _MINUTE
+OVER_SECONDS = 120
 """After so long without a failure there is nothing left to say."""
 
 Service = tuple[HealingTerms, Iterable[Stats]]
@@ -102,6 +108,7 @@ class Judge:
             record = self._record(ejector, found[0])
         ejector.last_failure = int(now)
         self.herald.heard(key, failure)
+        self._look_at_burst(ejector, record, now)
         if failure.error not in ("connect", "timeout"):
             record.end_streak()
             return
@@ -114,20 +121,44 @@ class Judge:
             self._fast(ejector, record, now)
 
     def poll(self, now: float) -> None:
-        """Called a few times a second: what waits for its time, a probe, or a word."""
+        """Called a few times a second: what waits for its time, a probe, or a word, and busy
+        endpoints that begin to fail."""
         self.herald.at(now)
         for ejector, record in list(self._pending):
             self._pending.discard((ejector, record))
             if record.is_failing_now and self.ejectors.get(record.key[0]) is ejector:
                 self._fast(ejector, record, now)
+        second = int(now)
         for ejector in self.ejectors.values():
             for record in ejector.active_ejections:
                 self._advance(ejector, record, now)
+            if ejector.last_failure >= second - 1 and ejector.terms.mode != "off":
+                self._absorb(ejector, now)
+                self._judge(ejector, lately(ejector, second))
+
+    def missed(self, service: str, key: Key, why: str, now: float) -> None:
+        """Whoever asked after an endpoint that could not be reached could not reach it either."""
+        _, record = self._known(service, key)
+        if record is not None:
+            record.history.add(int(now), (1, 1, 0, 0, 0))
+            record.bad += 1
+            self.failed(
+                Failure(
+                    service=service, endpoint=record.stats.endpoint, error="connect", detail=why
+                ),
+                now,
+            )
+
+    def is_doubted(self, service: str, key: Key) -> bool:
+        """Could it not be reached just now, and is that not enough yet?"""
+        ejector, record = self._known(service, key)
+        if ejector is None or record is None or not record.is_failing_now:
+            return False
+        return record.state == "active" and record.streak < ejector.terms.consecutive
 
     def probed(self, service: str, key: Key, good: bool, now: float) -> None:
         """Somebody tried whether an endpoint can be reached."""
-        ejector = self.ejectors.get(service)
-        record = ejector.records.get(key) if ejector is not None else None
+        ejector, record = self._known(service, key)
         if ejector is not None and record is not None and record.state == "probing":
             self.herald.at(now)
             ejector.look(record, int(good), int(not good), now, int(now))
@@ -142,12 +173,13 @@ class Judge:
         for ejector in self.ejectors.values():
             if ejector.terms.mode != "off":
                 self._absorb(ejector, now)
-                judged.append((ejector, self._readings(ejector, second)))
-        self._blamed = self._is_blamed(judged)
+                judged.append((ejector, readings_of(ejector, second)))
+        self._blamed = is_blamed(judged, now - BLAMED_SECONDS)
         self.herald.blames(self._blamed, judged)
         for ejector, readings in judged:
             if second - ejector.last_failure <= OVER_SECONDS:
-                self._judge(ejector, readings, second)
+                self._scope(ejector, readings, second)
+                self._judge(ejector, [readings, *lately(ejector, second)])
             if second % 5 == 0:
                 for record, reading, is_slow in slow_ones(ejector, second):
                     peers = Peers(count=0, median=0.0, pooled=0.0)
@@ -161,7 +193,19 @@ class Judge:
                 said = self.herald.said(ejector, record)
                 yield record.key, ejector.steps(record, now), said
 
-    # the slow path
+    def _look_at_burst(self, ejector: Ejector, record: Record, now: float) -> None:
+        if record.state not in ("active", "returning") or self._blamed:
+            return
+        reading = found(ejector, record, now)
+        if reading is None:
+            return
+        self.herald.at(now)
+        self._absorb(ejector, now)
+        view = readings_of(ejector, int(now))
+        peers = peers_of([other for one, other in view.items() if one is not record])
+        stands = stands_out(reading.lcb, peers.median, ejector.terms)
+        if stands and not is_shared(ejector, view):
+            self._found(ejector, record, reading, peers)
 
     def _absorb(self, ejector: Ejector, now: float) -> None:
         for stats in ejector.members:
@@ -177,46 +221,34 @@ class Judge:
         if record.ejected is not None:
             ejector.look(record, good, bad, now, second)
 
-    def _readings(self, ejector: Ejector, second: int) -> dict[Record, Reading]:
-        """Those that can be compared; nobody while there is nothing to find."""
-        if second - ejector.last_failure > _MINUTE:
-            return {}
-        enough = ejector.terms.min_requests
-        return {
-            record: record.reading(second, enough)
-            for record in ejector.records.values()
-            if record.state in ("active", "returning") and record.stats.endpoint.weight > 0
-        }
-
-    def _judge(self, ejector: Ejector, readings: dict[Record, Reading], second: int) -> None:
-        herald, terms = self.herald, ejector.terms
-        scope = scope_of(list(readings.values()), len(ejector.out), terms)
-        herald.scope(ejector, scope, readings)
+    def _scope(self, ejector: Ejector, readings: dict[Record, Reading], second: int) -> None:
+        """Whose fault it is, and what goes on although something was done about it."""
+        shared = is_shared(ejector, readings)
+        self.herald.scope(ejector, "service" if shared else "instance", readings)
         for record in ejector.out:  # where nothing is done about it, it goes on
-            herald.goes_on(ejector, record, second)
-        if scope == "service" or self._blamed:
-            return
-        for record, reading in sorted(readings.items(), key=lambda one: -one[1].lcb):
-            if record.ejected is not None and record.state != "returning":
-                continue
-            peers = peers_of([other for one, other in readings.items() if one is not record])
-            if is_sick(reading, peers.median, terms):
-                herald.sick(record, reading, peers)
-                if not ejector.eject(record, "error_rate", herald.now):
-                    herald.capped(ejector, record, "error_rate")
-        herald.well_again(ejector)
+            self.herald.goes_on(ejector, record, second)
+        if not shared:
+            self.herald.well_again(ejector)
 
-    def _is_blamed(self, judged: Iterable[tuple[Ejector, dict[Record, Reading]]]) -> bool:
-        bad = known = services = 0
-        lately = self.herald.now - _MINUTE
-        for ejector, readings in judged:
-            floor = ejector.terms.error_floor
-            out = sum(one.ejected is not None and one.ejected.since > lately for one in ejector.out)
-            here = out + sum(one.is_judged and one.lcb >= floor for one in readings.values())
-            known += out + sum(one.is_judged for one in readings.values())
-            bad += here
-            services += here > 0
-        return services >= BLAMED_SERVICES and bad >= BLAMED_LEAST and 2 * bad > known
+    def _judge(self, ejector: Ejector, views: list[dict[Record, Reading]]) -> None:
+        """Eject who is sick in one of these views, if in none of them it is the service."""
+        terms = ejector.terms
+        if self._blamed or any(is_shared(ejector, view) for view in views):
+            return
+        for view in views:
+            for record, reading in sorted(view.items(), key=lambda one: -one[1].lcb):
+                if reading.lcb < terms.error_floor:
+                    break
+                peers = peers_of([other for one, other in view.items() if one is not record])
+                if record.state in ("active", "returning") and is_sick(
+                    reading, peers.median, terms
+                ):
+                    self._found(ejector, record, reading, peers)
+
+    def _found(self, ejector: Ejector, record: Record, reading: Reading, peers: Peers) -> None:
+        self.herald.sick(record, reading, peers)
+        if not ejector.eject(record, "error_rate", self.herald.now):
+            self.herald.capped(ejector, record, "error_rate")
 
     # the fast path
 
@@ -228,11 +260,12 @@ class Judge:
         herald, second = self.herald, int(now)
         herald.at(now)
         self._absorb(ejector, now)
-        readings = self._readings(ejector, second)
+        readings = readings_of(ejector, second)
         peers = peers_of([other for one, other in readings.items() if one is not record])
-        scope = scope_of(list(readings.values()), len(ejector.out), ejector.terms)
         self._pending.add((ejector, record))
-        if scope == "service" or self._blamed or self._has_to_wait(ejector, record, peers, now):
+        if is_shared(ejector, readings) or self._blamed:
+            return
+        if self._has_to_wait(ejector, record, peers, now):
             return
         herald.sick(record, record.reading(second, ejector.terms.min_requests), peers)
         if ejector.eject(record, "consecutive", now):
@@ -248,7 +281,9 @@ class Judge:
             return now - record.pending_since < SILENCE_SECONDS
         return word is Word.ILL
 
-    # memory
+    def _known(self, service: str, key: Key) -> tuple[Ejector | None, Record | None]:
+        ejector = self.ejectors.get(service)
+        return ejector, ejector.records.get(key) if ejector is not None else None
 
     def _record(self, ejector: Ejector, stats: Stats) -> Record:
         key = key_of(stats)
@@ -261,18 +296,4 @@ class Judge:
 
     def _forget_some(self) -> None:
         """Keep to the bound: who was asked longest ago is forgotten first."""
-        excess = sum(len(one.records) for one in self.ejectors.values()) - self._keys_limit
-        self._crowded = self._crowded or excess > 0
-        if excess <= 0:
-            return
-        quiet = sorted(
-            (
-                (record.used, ejector, key)
-                for ejector in self.ejectors.values()
-                for key, record in ejector.records.items()
-                if record.ejected is None and not record.told_rule
-            ),
-            key=lambda one: one[0],
-        )
-        for _, ejector, key in quiet[:excess]:
-            del ejector.records[key]
+        self._crowded = forget_some(self.ejectors, self._keys_limit) or self._crowded

@@ -19,6 +19,8 @@ from proxy.contract.snapshot import HealingTerms
 
 Z = 2.58
 """Of the normal distribution: one judgement in two hundred of a healthy endpoint is above it."""
+Z_SHORT = 3.29
+"""Of windows shorter than WINDOWS, which are looked at more often: one in two thousand."""
 JUDGED_AT = 5
 """Requests from which on an endpoint's rate counts beside its peers'."""
 SHARED_MEDIAN = 0.10
@@ -51,11 +53,13 @@ class Reading(NamedTuple):
         return {name: n for name, n in zip(CLASSES, self.by_class, strict=True) if n}
 
 
-def reading_of(seconds: int, sums: Sequence[int]) -> Reading:
+def reading_of(seconds: int, sums: Sequence[int], z: float = Z) -> Reading:
     """The sums of a window as rate and bound."""
     n, *by_class = sums
     errors = min(n, sum(by_class))
-    return Reading(seconds, n, tuple(by_class), errors, errors / n if n else 0.0, wilson(errors, n))
+    return Reading(
+        seconds, n, tuple(by_class), errors, errors / n if n else 0.0, wilson(errors, n, z)
+    )
 
 
 def wilson(errors: int, n: int, z: float = Z) -> float:
@@ -81,11 +85,15 @@ def peers_of(others: Sequence[Reading]) -> Peers:
 
 def is_sick(reading: Reading, middle: float, terms: HealingTerms) -> bool:
     """Is it so much worse than the median of its peers that this is no chance?"""
+    return reading.n >= terms.min_requests and stands_out(reading.lcb, middle, terms)
+
+
+def stands_out(lcb: float, middle: float, terms: HealingTerms) -> bool:
+    """The same, whatever the number of its requests."""
     return (
-        reading.n >= terms.min_requests
-        and reading.lcb >= terms.error_floor
-        and reading.lcb - middle >= terms.peer_lead
-        and reading.lcb >= terms.peer_ratio * middle
+        lcb >= terms.error_floor
+        and lcb - middle >= terms.peer_lead
+        and lcb >= terms.peer_ratio * middle
     )
 
 

@@ -8,11 +8,13 @@ that says less, and the return that follows is slow.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from proxy import aio
+from proxy.failures import OURS
 
 if TYPE_CHECKING:
     from proxy.current import Current
@@ -24,6 +26,10 @@ OFFER_SECONDS = 1.0
 """How long an offer stands before the endpoint is dialled; a worker's word takes half as long."""
 DIAL_SECONDS = 2.0
 """For one dial, at most."""
+DOUBT_SECONDS = 0.03
+"""Between dials to one that refused a connection."""
+DOUBTS_LIMIT = 16
+"""Endpoints that are asked after at the same time, at most."""
 
 
 class _Offer:
@@ -39,10 +45,15 @@ class _Offer:
 class Prober:
     """One probe at a time for each endpoint that waits for one."""
 
-    def __init__(self, current: Current, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, current: Current, changed: Callable[[], None], judged: Callable[[], None]
+    ) -> None:
         self._current = current
+        self._judged = judged
+        """Called when something may have been decided."""
         self._changed = changed
         self._offers: dict[Key, _Offer] = {}
+        self._doubted: set[Key] = set()
 
     @property
     def offers(self) -> tuple[Key, ...]:
@@ -67,6 +78,29 @@ class Prober:
             self._withdraw(key)
         for key, member in waiting.items():
             self._look_at(judge, key, member, now)
+
+    def doubt(self, judge: Judge, key: Key) -> None:
+        """It refused a connection, or ended it at once: ask after it, so that no request has to."""
+        member = self._current.table.members.get(key)
+        if member is None or key in self._doubted or len(self._doubted) >= DOUBTS_LIMIT:
+            return
+        if judge.is_doubted(key[0], key):
+            self._doubted.add(key)
+            aio.spawn(self._ask_after(judge, key, member), name="ask after an endpoint")
+
+    async def _ask_after(self, judge: Judge, key: Key, member: Member) -> None:
+        try:
+            while judge.is_doubted(key[0], key):
+                await asyncio.sleep(DOUBT_SECONDS)
+                why = await _refusal(member)
+                if not why:
+                    return
+                now = monotonic()
+                member.not_reached(now, why)
+                judge.missed(key[0], key, why, now)
+            self._judged()
+        finally:
+            self._doubted.discard(key)
 
     def _look_at(self, judge: Judge, key: Key, member: Member, now: float) -> None:
         offer = self._offers.get(key)
@@ -107,6 +141,22 @@ class Prober:
         if self._offers.get(key) is offer:
             del self._offers[key]
             judge.probed(key[0], key, good, monotonic())
+
+
+async def _refusal(member: Member) -> str:
+    """Why it does not take a connection; empty when it does, or nobody knows soon."""
+    try:
+        async with asyncio.timeout(DIAL_SECONDS / 10):
+            transport, _ = await asyncio.get_running_loop().create_connection(
+                asyncio.Protocol, member.host, member.port
+            )
+        transport.close()
+    except TimeoutError:
+        return ""
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        return "" if why in OURS else why
+    return ""
 
 
 def _is_asked(offer: _Offer) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from proxy.contract.reports import EjectionState
 from proxy.contract.snapshot import Endpoint
 from proxy.healing.history import History
-from proxy.healing.judgement import Reading, reading_of
+from proxy.healing.judgement import Z_SHORT, Reading, reading_of
+
+if TYPE_CHECKING:
+    from proxy.healing.burst import Burst
 
 Key = tuple[str, str, str]
 """Service, endpoint id and address."""
@@ -81,9 +84,9 @@ class Record:
     """One endpoint that was asked at least once."""
 
     __slots__ = (
-        "_over", "bad", "classes", "ejected", "excused", "good", "history", "key", "latency_told",
-        "peers", "pending_since", "sick_at", "slow", "stats", "streak", "times", "told_at",
-        "told_n", "told_rule", "used", "well_since",
+        "_over", "bad", "burst", "classes", "ejected", "excused", "good", "history", "key",
+        "latency_told", "peers", "pending_since", "sick_at", "slow", "stats", "streak", "times",
+        "told_at", "told_n", "told_rule", "used", "well_since",
     )  # fmt: skip
 
     def __init__(self, key: Key, stats: Stats) -> None:
@@ -95,6 +98,8 @@ class Record:
         self.excused = 0
         self.bad = 0
         """Failures so far that count."""
+        self.burst: Burst | None = None
+        """Failures that came thick, the last time that they did."""
         self.streak = 0
         """Failures to reach it in a row."""
         self._over = 0
@@ -179,6 +184,10 @@ class Record:
         """Its window: the shortest with enough requests."""
         seconds = self.history.shortest(second, enough)
         return reading_of(seconds, self.history.sums(second, seconds))
+
+    def lately(self, second: int, seconds: int) -> Reading:
+        """A window that is too short for all but busy endpoints, judged more strictly."""
+        return reading_of(seconds, self.history.sums(second, seconds), Z_SHORT)
 
     def since_told(self, second: int, now: float) -> Reading:
         """What it did since it was last reported, a minute at most."""

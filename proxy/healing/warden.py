@@ -6,7 +6,9 @@ Nothing is loaded and nothing remembered before the first request was sent to an
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import Callable, Iterable
 from time import monotonic, time
 from typing import TYPE_CHECKING
@@ -25,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 Key = tuple[str, str, str]
 SECOND = 1.0
+REFUSALS = frozenset(
+    os.strerror(one) for one in (errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH)
+)
+"""Words for a dial that another dial would tell more of, and soon."""
 
 
 class Warden:
@@ -70,6 +76,14 @@ class Warden:
         judge.failed(failure, now)
         if judge.herald.has_news:
             self._enforce(judge, now)
+        if failure.error == "connect" and failure.detail in REFUSALS and self._prober is not None:
+            endpoint = failure.endpoint
+            self._prober.doubt(judge, (failure.service, endpoint.id, endpoint.addr))
+
+    def _judged(self) -> None:
+        judge = self._judge
+        if judge is not None and judge.herald.has_news:
+            self._enforce(judge, self._clock())
 
     def tick(self, now: float) -> None:
         """Called a few times a second."""
@@ -140,7 +154,7 @@ class Warden:
             from proxy.healing.prober import Prober
 
             judge = self._judge = Judge(wall=self._wall)
-            self._prober = Prober(self._current, self._changed)
+            self._prober = Prober(self._current, self._changed, self._judged)
             self._follow(judge, now)
             self._resume(judge, now)
         return judge
