@@ -18,13 +18,7 @@ from proxy.contract.reports import Ejection, Peers
 from proxy.contract.snapshot import HealingTerms
 from proxy.failures import Failure
 from proxy.healing.burst import found
-from proxy.healing.ejector import Ejector, key_of
-from proxy.healing.herald import Herald
-from proxy.healing.judgement import Reading, is_sick, peers_of, stands_out
-from proxy.healing.latency import slow_ones
-from proxy.healing.peers import Word, remembered, word_of
-from proxy.healing.records import Key, Record, Stats
-from proxy.healing.views import (
+from proxy.healing.comparison import (
     BLAMED_SECONDS,
     forget_some,
     is_blamed,
@@ -32,6 +26,12 @@ from proxy.healing.views import (
     lately,
     readings_of,
 )
+from proxy.healing.ejector import Ejector, key_of
+from proxy.healing.herald import Herald
+from proxy.healing.judgement import Reading, is_sick, peers_of, stands_out
+from proxy.healing.latency import slow_ones
+from proxy.healing.peers import Word, remembered, word_of
+from proxy.healing.records import Key, Record, Stats
 
 KEYS_LIMIT = 10_000
 SILENCE_SECONDS = 1.0

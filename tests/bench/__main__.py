@@ -16,6 +16,7 @@ from meshconsole.drill.stage import Stage
 from tests.bench import running
 from tests.bench.dataplane.contenders.installed import PEERS
 from tests.bench.dataplane.part import KEYS, Options, proxies
+from tests.bench.outliers.part import outliers
 from tests.bench.pages import pages
 from tests.bench.reports import reports
 from tests.bench.startup import first, later
@@ -61,8 +62,9 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "pages": pages,
     "sidecars": sidecars,
     "reports": reports,
+    "outliers": outliers,
 }
-USUAL = ("start", "demo", "pages", "sidecars", "reports", "proxies")
+USUAL = ("start", "demo", "pages", "sidecars", "reports", "outliers", "proxies")
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ def contenders(wanted: tuple[str, ...] = PEERS) -> dict[str, Contender]:
     """Ours, and every wanted peer that is installed."""
     found: dict[str, Contender] = {"ours": ours}
     for name in wanted:
-        binary = _binary(name)
+        binary = binary_of(name)
         if binary is not None:
             found[name] = {"nginx": nginx, "haproxy": haproxy, "envoy": envoy(binary)}[name]
     return found
@@ -36,10 +36,11 @@ def contenders(wanted: tuple[str, ...] = PEERS) -> dict[str, Contender]:
 
 def missing(wanted: tuple[str, ...] = PEERS) -> list[str]:
     """A sentence for every wanted program that is not here."""
-    return [f"{name} is not installed: {HOW[name]}" for name in wanted if _binary(name) is None]
+    return [f"{name} is not installed: {HOW[name]}" for name in wanted if binary_of(name) is None]
 
 
-def _binary(name: str) -> str | None:
+def binary_of(name: str) -> str | None:
+    """Where it is; None when it is not here."""
     if name == "envoy":
         beside = Path(sys.executable).parent / "envoy"
         named = os.environ.get("ENVOY_BIN")

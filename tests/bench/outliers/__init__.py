@@ -1,0 +1,1 @@
+"""How soon a bad endpoint is left out, beside Envoy's outlier detection, on real traffic."""
