@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from meshconsole.core.pages import live, page_of, search_of
 from meshconsole.encryption.models import Certificate
 from meshconsole.front.instance_health import health_of
+from meshconsole.healing.case_buttons import removal_button
 from meshconsole.healing.case_selectors import case_list
 from meshconsole.healing.models import Anomaly
 from meshconsole.healing.states import OPEN
@@ -115,7 +116,7 @@ def instance(request: HttpRequest, name: str) -> HttpResponse:
     """One instance: what it is, what it takes in, what its sidecar holds."""
     found = selectors.instance_get(name)
     states = live(lambda: sync.sync_states([found]))
-    context = {
+    context: dict[str, Any] = {
         "instance": found,
         "has_sidecar": found.source == Source.SIDECAR,
         "sync": states[0] if states else None,
@@ -126,6 +127,9 @@ def instance(request: HttpRequest, name: str) -> HttpResponse:
         "anomalies": _anomalies(subject_instance=found.instance_id),
     }
     context |= health_of(found.instance_id, timezone.now())
+    if found.state != InstanceState.GONE:
+        context["removal"] = removal_button(found.instance_id, context["case"], request.user)
+        context["title"] = f"{found.instance_id} of {found.application.name}"
     return render(request, "front/instance.html", context)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AnonymousUser, User
 from django.urls import reverse
 
-from meshconsole.access.permissions import AllowedAction, allowed_actions, can
+from meshconsole.access.permissions import Action, AllowedAction, allowed_actions, can
 from meshconsole.healing.case_actions import case_actions
 from meshconsole.healing.case_models import HealingCase, Mark
 
@@ -103,6 +103,26 @@ def buttons_of(case: HealingCase, user: User | AnonymousUser) -> list[Button]:
         )
         for name, (label, look, question, text) in _WORDS.items()
     ]
+
+
+def removal_button(instance: str, case: HealingCase | None, user: User | AnonymousUser) -> Button:
+    """To ask for the removal of an instance, whether or not it has a case."""
+    label, look, question, text = _WORDS["removal_start"]
+    action = Action("removal_start", danger=True, confirm=instance)
+    if case is not None:
+        action = next(one for one in case_actions(case) if one.name == "removal_start")
+    (allowed,) = allowed_actions(user, [action])
+    return Button(
+        verb="remove",
+        url=reverse("healing:instance_remove", args=[instance]),
+        label=label,
+        look=look,
+        question=question,
+        text=text,
+        action=allowed,
+        is_offered=not action.blocked,
+        may=bool(can(user, "removal_start")),
+    )
 
 
 def verb_of(name: str) -> str:

@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 320.0, 34.0
 BARS = 64
 BEFORE = timedelta(seconds=30)
 """What was reported shortly before the case was opened belongs to it."""
-REPORTS_LIMIT = 5000
+REPORTS_LIMIT = 4000
 LANES_LIMIT = 24
 SAMPLES_LIMIT = 8
 _COLUMNS = (
@@ -103,6 +103,8 @@ class Evidence:
     reports: int
     more: int
     """Reporters that are counted and not drawn."""
+    is_cut: bool
+    """Are there older reports than those that are counted here?"""
 
 
 def evidence_of(
@@ -155,6 +157,7 @@ def evidence_from(
         failures=sum(lane.failures for lane in drawn),
         reports=len(rows),
         more=max(0, len(drawn) - LANES_LIMIT),
+        is_cut=len(rows) >= REPORTS_LIMIT,
     )
 
 

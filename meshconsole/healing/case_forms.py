@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -39,17 +41,42 @@ def verb_page(name: str) -> Callable[..., HttpResponse]:
     return view
 
 
-def _do(request: HttpRequest, case: HealingCase, name: str) -> None:
-    given: dict[str, Any] = {
+@require_POST
+@page_verb("removal_start")
+def instance_remove(request: HttpRequest, name: str) -> HttpResponse:
+    """Ask that an instance is removed, from its own page; it leads to the case."""
+    try:
+        case = _removal(request, name)
+    except MeshError as error:
+        if "HX-Request" in request.headers:
+            said = {"refusal": error}
+            return render(request, "healing/_refusal.html", said, status=error.status)
+        messages.error(request, error.detail)
+        return redirect("front:instance", name)
+    if "HX-Request" in request.headers:
+        return HttpResponse(headers={"HX-Redirect": reverse("healing:case", args=[case.pk])})
+    return redirect("healing:case", case.pk)
+
+
+def _removal(request: HttpRequest, instance: str) -> HealingCase:
+    if request.POST.get("confirm", "").strip() != instance:
+        raise Invalid(f"Type {instance} to confirm it.")
+    return case_verbs.removal_start(instance=instance, **_word(request))
+
+
+def _word(request: HttpRequest) -> dict[str, Any]:
+    return {
         "actor": request.user.get_username(),
         "reason": request.POST.get("reason", "").replace("\x00", "").strip(),
         "now": timezone.now(),
     }
+
+
+def _do(request: HttpRequest, case: HealingCase, name: str) -> None:
     if name == "removal_start":
-        if request.POST.get("confirm", "").strip() != case.instance:
-            raise Invalid(f"Type {case.instance} to confirm it.")
-        case_verbs.removal_start(instance=case.instance, **given)
+        _removal(request, case.instance)
         return
+    given = _word(request)
     if name == "case_mark":
         given["mark"] = request.POST.get("mark", "")
     verb: Callable[..., HealingCase] = getattr(case_verbs, name)

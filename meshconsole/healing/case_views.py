@@ -15,8 +15,9 @@ from meshconsole.healing.case_buttons import buttons_of
 from meshconsole.healing.case_markdown import case_markdown
 from meshconsole.healing.case_states import EXECUTING, WAITING_FOR_PERSON
 from meshconsole.healing.case_story import story_of
-from meshconsole.healing.case_words import action_word
+from meshconsole.healing.case_words import TRIGGERS, action_word
 from meshconsole.healing.facets import facet_links
+from meshconsole.inventory.selectors import application_get
 
 FIRST_BUTTONS = 2
 """The others stand under "more"."""
@@ -33,6 +34,20 @@ def cases(request: HttpRequest) -> HttpResponse:
 def case_rows(request: HttpRequest) -> HttpResponse:
     """The rows and facets again."""
     return render(request, "healing/_case_list.html", _list(request))
+
+
+@require_safe
+def application_cases(request: HttpRequest, name: str) -> HttpResponse:
+    """The cases of one application."""
+    found = application_get(name)
+    picked = {"application": found.name}
+    context = {
+        "name": found.name,
+        "tab": "cases",
+        "page": page_of(case_selectors.case_list(picked), request),
+        "is_filtered": False,
+    }
+    return render(request, "healing/application_cases.html", context)
 
 
 @require_safe
@@ -95,6 +110,7 @@ def case_shown(request: HttpRequest, pk: int) -> dict[str, Any]:
         "is_acting": story.case.state in EXECUTING,
         "waits_for_person": story.case.state in WAITING_FOR_PERSON,
         "is_moving": story.case.is_open,
+        "trigger": TRIGGERS.get(story.case.trigger, story.case.trigger),
         "title": f"Case {pk}, {story.case.instance}",
         "buttons": buttons,
         "first_buttons": [one for one in buttons if one.is_offered][:FIRST_BUTTONS],

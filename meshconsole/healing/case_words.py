@@ -44,6 +44,13 @@ DEADLINES: Mapping[str, str] = {
 }
 """What happens when the wait of a state is over."""
 
+TRIGGERS: Mapping[str, str] = {
+    "reports": "its callers' reports",
+    "reporter": "doubts about its own reports",
+    "person": "a person",
+}
+"""What opened a case."""
+
 _EVENTS: Mapping[str, str] = {
     "opened": "Opened by reports of its callers",
     _E.TAKEN_UP: "Taken up by the healer",

@@ -29,6 +29,7 @@ PAGES = {
     "traffic": "/applications/order/traffic/",
     "application-routes": "/applications/order/routes/",
     "application-encryption": "/applications/order/encryption/",
+    "application-cases": "/applications/order/cases/",
     "application-instances": "/applications/order/instances/",
     "application-audit": "/applications/order/audit/",
     "units": "/units/",

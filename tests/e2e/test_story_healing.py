@@ -85,6 +85,7 @@ def test_a_broken_instance_is_ejected_decided_about_on_a_phone_and_healed(
 
     phone.goto(page.url)
     assert phone.evaluate("document.documentElement.scrollWidth") <= 360
+    assert faults(phone) == []
     phone.locator("#decide").click()
     phone.wait_for_url("**/approvals/*/")
     assert phone.evaluate("document.documentElement.scrollWidth") <= 360

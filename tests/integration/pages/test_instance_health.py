@@ -109,3 +109,31 @@ def test_the_overview_says_how_many_cases_are_open_and_who_must_decide(
     assert "1 waits for a person" in figure
     assert f'id="case-short-{case.pk}"' in page
     assert f'id="case-short-{case.pk}"' in text(browser_of("viewer"), "/applications/stock/")
+
+
+def test_a_removal_is_asked_for_on_the_page_of_an_instance(browser_of: Browser) -> None:
+    an_instance("order-1")
+    client = browser_of("operator")
+    assert 'data-opens="ask-remove"' in text(client, "/instances/order-1/")
+    wrong = client.post("/instances/order-1/remove/", {"confirm": "order-2", "reason": "Old."})
+    assert wrong["Location"] == "/instances/order-1/"
+    assert "Type order-1 to confirm it." in text(client, "/instances/order-1/")
+    asked = client.post("/instances/order-1/remove/", {"confirm": "order-1", "reason": "Old."})
+    page = text(client, asked["Location"])
+    assert "Removal asked for" in page
+    assert "by a person" in page
+
+
+def test_who_may_not_ask_for_a_removal_is_told_why(browser_of: Browser) -> None:
+    an_instance("order-1")
+    page = text(browser_of("viewer"), "/instances/order-1/")
+    assert "This needs the role operator; yours is viewer." in page
+    assert 'id="ask-remove"' not in page
+
+
+def test_an_application_has_its_cases_in_a_tab(browser_of: Browser) -> None:
+    case = a_case(CaseState.COOLING)
+    an_instance("order-9")
+    client = browser_of("viewer")
+    assert f'id="case-{case.pk}"' in text(client, "/applications/stock/cases/")
+    assert "No case yet" in text(client, "/applications/order/cases/")
