@@ -25,7 +25,7 @@ def confirm_switch(application: str, typed: str) -> None:
     """Raise Invalid unless it was."""
     wanted = confirm_word(application)
     if typed.strip() != wanted:
-        sentence = f"Type {wanted} to confirm: nothing is healed there until it is let go."
+        sentence = f"Type {wanted} to confirm: nothing new begins there until it is let go."
         raise Invalid(
             sentence, code="confirm", errors=[FieldFault(pointer="/confirm", detail=sentence)]
         )

@@ -43,6 +43,8 @@ def rollout_actions(row: Rollout, username: str) -> list[Action]:
 
 
 def _blocked(row: Rollout, name: str, username: str) -> str:
+    if name == "rollout_pause" and row.braked_by:
+        return ""  # to wait for a person, and not for the brake to be let go
     if row.state not in _ALLOWED[name]:
         return f"The rollout is {row.state.replace('_', ' ')}."
     if name == "rollout_approve" and username in (row.created_by, row.started_by):

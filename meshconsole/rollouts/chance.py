@@ -25,9 +25,11 @@ Doubt = Literal["", "chance", "burst"]
 
 
 def error_variance(traffic: Traffic) -> float:
-    """Of the difference of error ratios."""
-    tied = togetherness(unchanged(traffic), lambda part, _: (part.errors, part.requests))
-    return sum(_variance(side) * _effect(side, tied, side.requests) for side in sides_of(traffic))
+    """Of the difference of error ratios, as if each failed by itself.
+
+    Errors of a bad moment in the past must not excuse those of this change, so they count in full.
+    """
+    return sum(_variance(side) for side in sides_of(traffic))
 
 
 def tail_doubt(traffic: Traffic, q: float, limit: float) -> Doubt:
@@ -93,7 +95,7 @@ def sides_of(traffic: Traffic) -> list[Side]:
 
 
 def _effect(side: Side, tied: float, total: int) -> float:
-    """How many times the variance of a share is what it would be of as many requests apart."""
+    """How many times larger the variance of a share is than that of as many requests apart."""
     return 1 + (total / max(1, len(side.parts)) - 1) * tied
 
 

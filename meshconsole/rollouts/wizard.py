@@ -15,8 +15,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from meshconsole.access.permissions import allowed_actions, can, page_verb, require
 from meshconsole.core.errors import Conflict, Invalid, MeshError
+from meshconsole.healing.guard_selectors import killed
 from meshconsole.rollouts import services
 from meshconsole.rollouts.actions import rollout_actions
+from meshconsole.rollouts.brakes import SWITCH
 from meshconsole.rollouts.choices import applications_offered, fields_of, kinds_offered
 from meshconsole.rollouts.freezes import freeze_for
 from meshconsole.rollouts.guards import owner_of
@@ -152,6 +154,7 @@ def _preview(request: HttpRequest, wish: Wish) -> dict[str, Any]:
         "blockers": blockers_linked(found),
         "owner": owner_of(row),
         "freeze": freeze_for(wish.application, now),
+        "switch": killed(SWITCH, wish.application),
         "confirm": actions["rollout_start"].confirm,
         "wish": carried(wish),
         "plan": carried(plan_of(found)),

@@ -41,6 +41,7 @@ PAGES = {
     "certificates": "/encryption/certificates/",
     "rollouts": "/rollouts/",
     "rollout-new": "/rollouts/new/?kind=tls_mode&application=order",
+    "rollout-healing": "/rollouts/new/?kind=healing_mode&application=order",
     "sidecars": "/sidecars/",
     "feed": "/feed/",
     "quarantine": "/feed/quarantine/",

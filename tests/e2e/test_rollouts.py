@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from playwright.sync_api import Page, expect
 
 from meshconsole.demo.launch import Launched
@@ -104,3 +106,31 @@ def test_a_verb_that_comes_too_late_is_told_in_its_dialog(page: Page, demo: Laun
     assert faults(page) == []
     dialog.get_by_role("button", name="Cancel").click()
     expect(page.locator("#rollout > header .badge")).to_have_text("rolled back")
+
+
+def test_healing_is_brought_up_by_level_and_kept_still_by_the_kill_switch(
+    page: Page, demo: Launched, stage: Stage
+) -> None:
+    console = demo.demo.console.rstrip("/")
+    page.goto(f"{console}/rollouts/new/?kind=healing_mode&application=stock")
+    page.locator("input[value='ejection_mode:eject']").check()
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("heading", name="What it would have done")).to_be_visible()
+    expect(page.locator("#preview")).to_contain_text("It lets healing do more than it may now.")
+    assert looked_at(page) == {}
+
+    start = page.locator("#preview form")
+    start.get_by_label("Reason").fill("Callers have said enough")
+    start.get_by_label("Go past approval").check()
+    start.get_by_role("button", name="Ask for approval").click()
+    page.wait_for_url("**/rollouts/*/")
+    expect(page.locator("#wave-1 .badge")).to_have_text("soaking", timeout=WAVE_MS)
+    wish = {"switch": "rollouts", "application": "stock", "confirm": "stock", "reason": "Look."}
+    switch = stage.console.post("/api/v1/kill-switches", wish)
+    expect(page.locator("#rollout > header .badge")).to_have_text("paused", timeout=WAVE_MS)
+    expect(page.locator("[data-figure=brake]")).to_contain_text("The kill switch keeps it still")
+    assert looked_at(page) == {}
+    ask(page, "Roll back", "Not today")
+    expect(page.locator("#rollout > header .badge")).to_have_text("rolled back", timeout=WAVE_MS)
+    with suppress(ValueError):  # there is nothing in the answer
+        stage.console.post(f"/api/v1/kill-switches/{switch['id']}/release", {"reason": "Done."})

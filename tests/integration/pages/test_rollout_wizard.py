@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.utils import timezone
 
+from meshconsole.healing.guards import switch_engage
 from meshconsole.rollouts.freezes import freeze_create
 from meshconsole.rollouts.models import Rollout
 from meshconsole.rollouts.states import RolloutState
@@ -276,3 +277,14 @@ def test_healing_is_chosen_by_its_level_and_previewed_with_what_it_would_have_do
     made = browser.post("/rollouts/new/start/", carried(shown, confirm="order"))
     assert made.status_code == 302, text_of(made)
     assert Rollout.objects.get().state == RolloutState.AWAITING_APPROVAL
+
+
+def test_a_kill_switch_for_rollouts_is_in_the_way_of_a_start(browser_of: Browser) -> None:
+    switch_engage(switch="rollouts", reason="Fair week.", actor="eve", now=timezone.now())
+    shown = browser_of("operator").post("/rollouts/new/preview/", PREFERRED)
+    said = text_of(shown)
+    assert "the kill switch for rollouts is engaged by eve: Fair week." in said
+    refused = browser_of("operator").post("/rollouts/new/start/", carried(shown))
+    assert refused.status_code == 409
+    assert "Let it go first." in text_of(refused)
+    assert not Rollout.objects.exists()

@@ -9,6 +9,7 @@ import pytest
 from meshconsole.core.errors import Conflict
 from meshconsole.healing.guards import switch_engage, switch_release
 from meshconsole.healing.models import HealingCase
+from meshconsole.rollouts.actions import rollout_actions
 from meshconsole.rollouts.models import Decision, Rollout
 from meshconsole.rollouts.services import (
     rollout_create,
@@ -152,6 +153,9 @@ def test_a_person_that_pauses_what_is_braked_has_it_wait_for_a_person(mesh: Mesh
     mesh.until_wave(row, 1)
     case = a_case(mesh, "service_incident")
     mesh.run(6)
+    row.refresh_from_db()
+    offered = {one.name for one in rollout_actions(row, "bob") if not one.blocked}
+    assert offered >= {"rollout_pause", "rollout_resume", "rollout_rollback"}
     rollout_pause(pk=row.pk, actor="bob", now=mesh.now, reason="I look first.")
     over(case, mesh)
     mesh.run(10)
