@@ -27,8 +27,8 @@ ABOUT = "roll TLS out over the sample mesh in waves; good goes through, bad is t
 SCALE = Scale(requests=0, changes=0, concurrency=0, rate=80.0)
 APP, FIRST = "stock", "stock-1"
 """The application of the bad changes, and the instance that is reached first."""
-SOAK_SCALE = 0.011
-LEAST = 40
+SOAK_SCALE = 0.006
+LEAST = 100
 """Requests on each side before a gate judges."""
 CALM_SECONDS = (60.0, 90.0)
 FAULT_SECONDS = 90.0

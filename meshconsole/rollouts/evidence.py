@@ -84,6 +84,14 @@ def baseline_read(work: Work, control: Collection[str]) -> Baseline:
     return baseline
 
 
+def counted_from(now: datetime) -> datetime:
+    """The first moment of a soak that begins `now` whose traffic is counted: that of the next
+    bucket, as the one that runs holds what was before as well."""
+    return datetime.fromtimestamp(
+        -(-now.timestamp() // BUCKET_SECONDS) * BUCKET_SECONDS, now.tzinfo
+    )
+
+
 def told_read() -> list[Told] | None:
     """What sidecars say of their links; None while Redis does not answer."""
     try:

@@ -20,6 +20,7 @@ from meshconsole.rollouts.cohort import (
 from meshconsole.rollouts.evidence import (
     Baseline,
     baseline_read,
+    counted_from,
     hard_facts_read,
     told_read,
 )
@@ -176,7 +177,7 @@ def _taken_or_not(work: Work, kind: Kind, seen: Seen) -> None:
 def _soak(row: Rollout, wave: Wave, now: datetime) -> None:
     scale = waits_of(row).soak_scale
     wave.state, wave.soaking_at, wave.extended = WaveState.SOAKING, now, 0
-    wave.soak_until = now + timedelta(seconds=wave.soak_seconds)
+    wave.soak_until = counted_from(now) + timedelta(seconds=wave.soak_seconds)
     wave.judge_at = now + round_of(scale)
     wave.save(update_fields=["state", "soaking_at", "extended", "soak_until", "judge_at"])
     why = "Every sidecar has it in force."

@@ -13,6 +13,7 @@ from meshconsole.inventory.models import Instance
 from meshconsole.rollouts.evidence import (
     Baseline,
     baseline_read,
+    counted_from,
     facts_read,
     hard_facts_read,
     minute_moved,
@@ -125,3 +126,9 @@ def test_plaintext_is_counted_that_the_wave_refused_since_it_began(mesh: Mesh) -
     mesh.tell()
     found = hard_facts_read(work(mesh), baseline)
     assert (found.plain_refused, found.plain_sources) == (4, ("10.0.0.6", "10.0.0.9", "10.0.0.8"))
+
+
+def test_a_soak_lasts_as_long_as_traffic_is_counted_for_it(mesh: Mesh) -> None:
+    begun = mesh.now.replace(second=3)
+    assert counted_from(begun) == begun.replace(second=10)
+    assert counted_from(begun.replace(second=10)) == begun.replace(second=10)
