@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from healer.casework.changes import changes_since
 from healer.policy.changes import change_gate
 from healer.policy.facts import CaseFacts, MeshFacts, Subject
 from healer.policy.parameters import Policy
 from meshconsole.audit.models import AuditEntry
+from meshconsole.healing.case_surroundings import changes_near
+from meshconsole.healing.models import HealingCase
 from meshconsole.rollouts.models import Rollout
 from meshconsole.rollouts.services import (
     rollout_create,
@@ -74,3 +77,14 @@ def test_what_is_rolled_back_is_a_change_too(mesh: Mesh, row: Rollout) -> None:
     ages = [change.age_seconds for change in changes_since(mesh.now, seconds=600)]
     assert min(ages) < 10
     assert AuditEntry.objects.filter(verb="wave_reverting", object=f"rollout:{row}").count() == 1
+
+
+def test_the_page_of_a_case_shows_the_wave_with_its_link(mesh: Mesh, row: Rollout) -> None:
+    mesh.until_wave(row, 1)
+    # The audit trail has the clock of the box, not that of the made mesh.
+    now = timezone.now()
+    case = HealingCase.objects.create(
+        instance="order-1", app="order", unit="unit1", state="cooling", since=now, opened_at=now
+    )
+    (begun,) = [change for change in changes_near(case) if change.verb == "wave_begun"]
+    assert (begun.object, begun.url) == (f"rollout:{row}", f"/rollouts/{row}/")
