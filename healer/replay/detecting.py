@@ -12,10 +12,12 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from meshconsole.healing.replay_shapes import Judged
+from proxy.contract.reports import Peers
 from proxy.contract.snapshot import HealingTerms
-from proxy.healing.judgement import Reading, is_sick, wilson
+from proxy.healing.judgement import Reading, is_sick, peers_of, reading_of, scope_of, wilson
 
 _UNREACHED = ("connect", "timeout")
+_MINUTE_SECONDS = 60
 _RULES_IN_A_ROW = frozenset({"connect", "timeout", "consecutive"})
 
 
@@ -46,17 +48,7 @@ def judged_again(
             gained=then and not window.was_ejected,
             lost=window.was_ejected and not then,
         )
-    return tuple(
-        Judged(
-            app=app,
-            windows=found["windows"],
-            was=found["was"],
-            then=found["then"],
-            gained=found["gained"],
-            lost=found["lost"],
-        )
-        for app, found in sorted(counts.items())
-    )
+    return _by_app(counts)
 
 
 def would_eject(window: Window, terms: HealingTerms) -> bool:
@@ -81,4 +73,64 @@ def would_eject(window: Window, terms: HealingTerms) -> bool:
     in_a_row = sum(window.errors.get(name, 0) for name in _UNREACHED)
     return bool(
         terms.consecutive and window.rule in _RULES_IN_A_ROW and in_a_row >= terms.consecutive
+    )
+
+
+class Minute(msgspec.Struct, frozen=True, kw_only=True):
+    """One minute of one application's instances."""
+
+    app: str
+    counts: dict[str, tuple[int, int]]
+    """Requests and errors of each."""
+
+
+def minutes_judged(
+    minutes: Iterable[Minute],
+    current: Mapping[str, HealingTerms],
+    candidate: Mapping[str, HealingTerms],
+) -> tuple[Judged, ...]:
+    """By application: instances in minutes that are sick by the terms in force, and by others."""
+    counts: dict[str, Counter[str]] = {}
+    for minute in minutes:
+        was, then = (sick_in(minute, terms[minute.app]) for terms in (current, candidate))
+        counts.setdefault(minute.app, Counter()).update(
+            windows=len(minute.counts),
+            was=len(was),
+            then=len(then),
+            gained=len(then - was),
+            lost=len(was - then),
+        )
+    return _by_app(counts)
+
+
+def sick_in(minute: Minute, terms: HealingTerms) -> set[str]:
+    """Who is worse than its peers; nobody when they share the fault."""
+    readings = {
+        name: reading_of(_MINUTE_SECONDS, (requests, min(requests, errors)))
+        for name, (requests, errors) in minute.counts.items()
+    }
+    if terms.mode == "off" or scope_of(list(readings.values()), 0, terms) == "service":
+        return set()
+    return {
+        name
+        for name, reading in readings.items()
+        if is_sick(reading, _peers(readings, name).median, terms)
+    }
+
+
+def _peers(readings: Mapping[str, Reading], name: str) -> Peers:
+    return peers_of([reading for other, reading in readings.items() if other != name])
+
+
+def _by_app(counts: Mapping[str, Counter[str]]) -> tuple[Judged, ...]:
+    return tuple(
+        Judged(
+            app=app,
+            windows=found["windows"],
+            was=found["was"],
+            then=found["then"],
+            gained=found["gained"],
+            lost=found["lost"],
+        )
+        for app, found in sorted(counts.items())
     )

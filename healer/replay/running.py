@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -14,8 +14,10 @@ from healer.policy.score import outcome, score_of
 from healer.replay.detecting import judged_again
 from healer.replay.reading import Read, read
 from healer.replay.rerunning import Rerun
-from meshconsole.healing.guard_selectors import Effective
-from meshconsole.healing.replay_shapes import Found
+from healer.replay.traffic import traffic_judged
+from meshconsole.healing.guard_selectors import Effective, policies_of
+from meshconsole.healing.replay_shapes import Found, Judged
+from meshconsole.inventory.models import Application
 from proxy.contract.snapshot import HealingTerms
 
 
@@ -25,6 +27,12 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode
     numbers: Mapping[str, float] = {}
     ejection: Mapping[str, float] = {}
+
+
+RECENT = timedelta(minutes=5)
+"""A period that ended longer ago says nothing of the traffic that is kept."""
+APPLICATIONS_LIMIT = 200
+_AS_IT_IS = Candidate(mode="auto")
 
 
 def replayed(
@@ -37,9 +45,13 @@ def replayed(
     rerun = Rerun(evidence.stories, evidence.words, policies, evidence.around)
     fates = rerun.run()
     terms = {app: candidate_terms(one, candidate) for app, one in effective.items()}
+    minutes: tuple[Judged, ...] = ()
+    if now - ends_at < RECENT:
+        minutes = _traffic(candidate, application, now)
     return Found(
         cases=tuple(fates),
         judged=judged_again(evidence.windows, terms),
+        minutes=minutes,
         was=dict(Counter(fate.was for fate in fates)),
         then=dict(Counter(fate.then for fate in fates)),
         was_score=score_of(outcome(fate.was, fate.mark) for fate in fates),
@@ -61,6 +73,17 @@ def candidate_terms(effective: Effective, candidate: Candidate) -> HealingTerms:
     known = {name: numbers[name] for name in HealingTerms.__struct_fields__ if name in numbers}
     named = {**known, "name": effective.application, "mode": "eject"}
     return msgspec.convert(named, HealingTerms, strict=False)
+
+
+def _traffic(candidate: Candidate, application: str, now: datetime) -> tuple[Judged, ...]:
+    names = Application.objects.order_by("name").values_list("name", flat=True)
+    names = names.filter(name=application) if application else names
+    effective = policies_of(names[:APPLICATIONS_LIMIT])
+    return traffic_judged(
+        {app: candidate_terms(one, _AS_IT_IS) for app, one in effective.items()},
+        {app: candidate_terms(one, candidate) for app, one in effective.items()},
+        now,
+    )
 
 
 def _effective(evidence: Read) -> dict[str, Effective]:

@@ -47,7 +47,7 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """Stored windows of one application's endpoints, judged again."""
+    """Windows of one application's endpoints, judged again."""
 
     app: str
     windows: int
@@ -64,6 +64,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     cases: tuple[Fate, ...] = ()
     judged: tuple[Judged, ...] = ()
+    """Windows that reporters told."""
+    minutes: tuple[Judged, ...] = ()
+    """Of the last quarter of an hour of traffic, where the period reaches that far: `was` is by the
+    terms in force."""
     was: dict[str, int] = {}
     then: dict[str, int] = {}
     """Cases by step."""

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from healer.replay.detecting import Window, judged_again, would_eject
+from healer.replay.detecting import Minute, Window, judged_again, minutes_judged, would_eject
 from proxy.contract.snapshot import HealingTerms
 
 
@@ -56,3 +56,15 @@ def test_what_is_gained_and_lost_is_counted_by_application() -> None:
     shop, till = judged_again(windows, {"shop": HealingTerms(name="shop")})
     assert (shop.windows, shop.was, shop.then, shop.gained, shop.lost) == (3, 2, 2, 1, 1)
     assert (till.app, till.then, till.lost) == ("till", 0, 1)
+
+
+def test_minutes_of_traffic_are_judged_beside_their_peers() -> None:
+    minutes = [
+        Minute(app="shop", counts={"a": (100, 12), "b": (100, 0), "c": (100, 0)}),
+        Minute(app="shop", counts={"a": (100, 60), "b": (100, 60), "c": (100, 60)}),
+        Minute(app="shop", counts={"a": (100, 60), "b": (100, 0), "c": (100, 0)}),
+    ]
+    strict = {"shop": HealingTerms(name="shop")}
+    lax = {"shop": HealingTerms(name="shop", error_floor=0.05, peer_lead=0.05)}
+    judged = minutes_judged(minutes, strict, lax)[0]
+    assert (judged.windows, judged.was, judged.then, judged.gained, judged.lost) == (9, 1, 2, 1, 0)
