@@ -24,6 +24,7 @@ from meshconsole.healing.voting import Question, approvers_of
 
 _FRESH_SECONDS = 60.0
 _DAY, _HOUR = 86_400.0, 3600.0
+_OPENINGS_SECONDS = 400.0
 
 
 def case_facts(world: World, rows: Rows, case: Case) -> CaseFacts:
@@ -112,8 +113,7 @@ def mesh_facts(world: World, rows: Rows) -> MeshFacts:
         actions_last_hour=sum(abs(now - one.at) < _HOUR for one in rows.done),
         openings=tuple(
             OpeningFact(app=case.instance.app, age_seconds=now - case.opened_at)
-            for case in rows.cases.values()
-            if now - case.opened_at < 400
+            for case in rows.opened_since(now - _OPENINGS_SECONDS)
         ),
         changes=tuple(
             msgspec.structs.replace(change, age_seconds=max(0.0, now - at))
@@ -144,7 +144,7 @@ def _reporter(
         has_network_alarm=caller.unit in world.alarms,
         accused_instances=len(mine),
         accused_services=len({world.by_name[name].app for name in mine}),
-        is_accused=bool(_accusers(rows, caller, now))
+        is_accused=_is_accused(rows, caller, now)
         or (self_at is not None and abs(now - self_at) <= _FRESH_SECONDS),
     )
 
@@ -154,6 +154,11 @@ def _accusers(rows: Rows, subject: Instance, now: float) -> tuple[str, ...]:
     if not words:
         return ()
     return tuple(name for name, said in words.items() if abs(now - said.at) <= _FRESH_SECONDS)
+
+
+def _is_accused(rows: Rows, subject: Instance, now: float) -> bool:
+    words = rows.words.get(subject.name, {})
+    return any(abs(now - said.at) <= _FRESH_SECONDS for said in words.values())
 
 
 def _newest(world: World, rows: Rows, subject: Instance) -> float | None:

@@ -18,6 +18,10 @@ OPEN_STATES = frozenset(str(state) for state in OPEN)
 COUNTED_STATES = frozenset(str(state) for state in COUNTED)
 
 
+_CLOCK_SECONDS = 3600.0
+"""A clock that is set may make what is as old as this look new, and nothing older."""
+
+
 class Said(msgspec.Struct, kw_only=True):
     """The newest word of one reporter on one instance: that it fails."""
 
@@ -131,6 +135,15 @@ class Rows:
     def counted(self) -> Iterator[Case]:
         """Cases that use up budget."""
         return (case for case in self.open.values() if case.state in COUNTED_STATES)
+
+    def opened_since(self, at: float) -> Iterator[Case]:
+        """Cases that were opened later than that, by the machine's clock; the newest first."""
+        long_ago = self._world.t - _CLOCK_SECONDS
+        for case in reversed(self.cases.values()):
+            if case.opened_true < long_ago:
+                break
+            if case.opened_at > at:
+                yield case
 
     def ejectors(self, subject: Instance) -> int:
         """Callers that have ejected it."""
