@@ -37,6 +37,11 @@ class Burst:
         self.classes = (stats.connect, stats.timeout, stats.server_error, stats.protocol)
         self.peers: list[Remembered] = remembered(ejector, record)
 
+    def is_over(self, done: int) -> bool:
+        """Does another begin with the failure that is number `done` of what was asked? One that
+        began before anybody else was asked can be compared with nobody."""
+        return not self.peers or done - self.last > GAP or done - self.done > LONGEST
+
     def reading(self, record: Record, now: float) -> Reading:
         """What came since, with the failure that it began with."""
         stats = record.stats
@@ -52,7 +57,7 @@ def found(ejector: Ejector, record: Record, now: float) -> Reading | None:
     sick beside what its peers did meanwhile. As many requests are needed as ever, or half as many
     when all of them failed."""
     burst, done = record.burst, _done(record)
-    if burst is None or done - burst.last > GAP or done - burst.done > LONGEST:
+    if burst is None or burst.is_over(done):
         record.burst = Burst(ejector, record, now)
         return None
     burst.last = done
