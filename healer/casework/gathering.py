@@ -36,6 +36,10 @@ from meshconsole.inventory.states import InstanceState
 ASKING = frozenset({CaseState.OBSERVED, CaseState.COOLING, CaseState.CONFIRMING})
 """Callers are asked who they are in these states; later nobody sends it anything any more."""
 
+UNKNOWN_CALLERS = 2
+"""While nobody can say who calls it, nobody is taken for its only caller: a lone one is believed
+together with a probe, and a caller of many must not pass for that because Redis was wiped."""
+
 
 def case_facts(
     case: HealingCase, *, policy: Policy, effective: Effective, now: datetime
@@ -74,7 +78,7 @@ def case_facts(
         n_serving=sum(seats.values()),
         is_serving=seats.get(case.instance, False),
         reports=_reports(said, now),
-        callers_active=0 if callers is None else callers.active,
+        callers_active=UNKNOWN_CALLERS if callers is None else callers.active or UNKNOWN_CALLERS,
         caller_units=1 if callers is None else len({each.unit for each in callers.callers}) or 1,
         active_ejections=len(active),
         newest_evidence_age_seconds=_evidence_age(said, probe, now),

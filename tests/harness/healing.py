@@ -187,17 +187,15 @@ class World:
     ) -> None:
         self.seq += 1
         at = self.clock.now.timestamp()
-        number = int(reporter.rpartition("-")[2])
+        number, app = int(reporter.rpartition("-")[2]), instance.rpartition("-")[0]
         ejection = Ejection(
-            id=f"{reporter}-{instance}", service="order", instance=instance,
+            id=f"{reporter}-{instance}", service=app, instance=instance,
             address=self.door.address, unit="unit1", group="Group_1", rule="error_rate", times=1,
             since=at - 1, until=at + 30, mode=mode, state="ejected",
         )  # fmt: skip
         event = AnomalyReport(
             id=f"e{self.seq}",
-            subject=Subject(
-                instance=instance, address=self.door.address, app="order", unit="unit1"
-            ),
+            subject=Subject(instance=instance, address=self.door.address, app=app, unit="unit1"),
             phase="failing",
             rule="error_rate",
             window_start=at - 1,

@@ -1,0 +1,1 @@
+"""The shell of healing where it needs no rows."""
