@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
 from healer.actuators.protocol import NotNow, Refused
-from healer.actuators.surroundings import Network
+from meshconsole.core.addresses import Address, Network, unwrapped
 
-Address = IPv4Address | IPv6Address
-_NAT64 = IPv6Network("64:ff9b::/96")
 Resolve = Callable[[str, int], Iterable[str]]
 
 
@@ -77,7 +75,7 @@ def _resolved(name: str, port: int) -> list[str]:
 
 
 def _check(name: str, address: Address, networks: tuple[Network, ...], *, is_tls: bool) -> None:
-    real = _inner(address)
+    real = unwrapped(address)
     is_reserved = real.version == 4 and real.is_reserved
     if real.is_link_local or real.is_multicast or real.is_unspecified or is_reserved:
         raise Refused(
@@ -95,13 +93,3 @@ def _check(name: str, address: Address, networks: tuple[Network, ...], *, is_tls
             f"{name} would be called without TLS: use https (plain http is for loopback, where "
             "MESH_ACTUATOR_NETWORKS allows it)."
         )
-
-
-def _inner(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for, where it does."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address in _NAT64:
-        return IPv4Address(address.packed[-4:])
-    teredo = address.teredo[1] if address.teredo else None
-    return address.ipv4_mapped or address.sixtofour or teredo or address

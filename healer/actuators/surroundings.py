@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 import msgspec
 from django.conf import settings
 
 from healer.actuators.protocol import Refused
+from meshconsole.core.addresses import Network, networks_of
 
-Network = IPv4Network | IPv6Network
 SECRET_LIMIT_BYTES = 64 * 1024
 
 
@@ -36,7 +35,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
         """As the console's settings say."""
         return cls(
             secrets=settings.MESH_ACTUATOR_SECRETS,
-            networks=tuple(ip_network(each) for each in settings.MESH_ACTUATOR_NETWORKS),
+            networks=networks_of(settings.MESH_ACTUATOR_NETWORKS),
             process_socket=settings.MESH_PROCESS_SOCKET,
             docker_socket=settings.MESH_DOCKER_SOCKET,
             supervisor_socket=settings.MESH_SUPERVISOR_SOCKET,
