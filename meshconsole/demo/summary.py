@@ -27,7 +27,7 @@ def summary(demo: DemoFile, password: str, seconds: float) -> list[str]:
         f"The mesh serves after {seconds:.1f} s.",
         f"  console    {demo.console}",
         f"  sign in    {demo.user} / {password}   (this password is for this run)",
-        "             oncall has the same one: some plans need two people",
+        "             oncall and lead have the same one: some plans need two more people",
         f"  entrance   {demo.entrance}   GET /browse, POST /checkout, POST /transfer",
         f"  sample     {chain}, in two units, each instance behind its own sidecar",
         f'  load       {demo.load}/_stats   (POST /_rate {{"rate": n}} changes it)',

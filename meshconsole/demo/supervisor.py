@@ -78,6 +78,7 @@ class Supervisor:
     async def start(self, children: Iterable[Child]) -> None:
         """Start children side by side and keep them running."""
         await asyncio.gather(*(self._launch(child) for child in children))
+        self._on_change()
         if self._logs_task is None:
             self._logs_task = spawn(self._trim_logs(), name="trim-logs")
 

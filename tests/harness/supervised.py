@@ -118,8 +118,9 @@ def starts(folder: Path, name: str, at_least: int = 1) -> list[int]:
 def said(folder: Path, name: str) -> list[int]:
     """The same, of those that have said so by now."""
     log = folder / f"{name}.log"
-    lines = log.read_text().splitlines() if log.exists() else []
-    return [int(line.split()[1]) for line in lines if line.startswith("start ")]
+    lines = log.read_text().splitlines(keepends=True) if log.exists() else []
+    whole = [line for line in lines if line.startswith("start ") and line.endswith("\n")]
+    return [int(line.split()[1]) for line in whole]
 
 
 def _all_said(folder: Path, before: dict[str, int]) -> None:

@@ -31,9 +31,9 @@ def test_what_a_person_changed_stays() -> None:
     assert policy_of("order").mode == "observe"
 
 
-def test_two_people_can_sign_in_since_some_plans_need_two() -> None:
+def test_two_more_people_can_sign_in_since_a_removal_needs_them() -> None:
     password = seed.user_ensure(None)
     names = {user.username for user in get_user_model().objects.all()}
-    assert {seed.USER, seed.SECOND} <= names
-    for name in (seed.USER, seed.SECOND):
+    assert {seed.USER, *seed.OTHERS} <= names
+    for name in (seed.USER, *seed.OTHERS):
         assert authenticate(username=name, password=password) is not None

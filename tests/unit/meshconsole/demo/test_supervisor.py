@@ -221,13 +221,20 @@ async def test_what_is_held_stays_down_until_it_is_ordered_up(tmp_path: Path) ->
 
 
 async def test_what_is_closed_is_gone_and_not_started_again(tmp_path: Path) -> None:
-    keep = Supervisor(tmp_path, say=lambda line: None, backoff_seconds=(0.001,))
+    changes: list[int] = []
+    keep = Supervisor(
+        tmp_path,
+        say=lambda line: None,
+        on_change=lambda: changes.append(len(keep.processes)),
+        backoff_seconds=(0.001,),
+    )
     await keep.start([child("shop"), child("stock")])
     pid = keep.processes[0].pid
     await keep.close("shop")
     await keep.close("shop")
     assert not alive(pid)
     assert [each.child.name for each in keep.processes] == ["stock"]
+    assert changes == [2, 1]
     with pytest.raises(NoSuchChild, match="No process of the demo is called shop"):
         await keep.restart("shop")
     await keep.stop()
