@@ -93,7 +93,11 @@ class Referee:
         return out * 2 >= max(1, len(self._world.callers[app]))
 
     def _cooldown(self, case: Case) -> None:
-        waited = self._world.now - case.opened_at
+        """In true seconds and those that the clock leapt over, which nobody can tell from time; a
+        clock that was set back must not have shortened anything."""
+        opened = case.opened_true
+        waited = self._world.t - opened
+        waited += sum(by for at, by in self._world.leaps if at >= opened)
         self._hold(waited >= COOLDOWN_SECONDS, "cooldown", case, f"after {waited:.0f} s")
 
     def _quorum(self, case: Case) -> None:

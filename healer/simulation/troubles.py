@@ -94,7 +94,7 @@ class Troubles:
         self._campaigns.append((world.t + self._minutes(5, 30), set(world.liars), victims))
 
     def _clock(self) -> None:
-        self._world.offset += self._world.rng.uniform(-300, 300)
+        self._world.set_clock(self._world.rng.uniform(-300, 300))
 
     def _kill_switch(self) -> None:
         app = self._world.rng.choice(("", *self._world.apps))

@@ -42,6 +42,8 @@ class World:
         self.rng = random.Random(seed)  # noqa: S311 - repeatable on purpose
         self.t = 0.0
         self.offset = 1_000_000.0
+        self.leaps: list[tuple[float, float]] = []
+        """When the clock was set forward, in true seconds, and by how much."""
         self.apps: dict[str, list[Instance]] = {}
         self.by_name: dict[str, Instance] = {}
         self.callers: dict[str, list[Instance]] = {}
@@ -97,6 +99,12 @@ class World:
             subject.is_published = False
         elif rung >= subject.stubborn and subject.flaps_until <= self.t:
             subject.kind, subject.ends_at = "", None
+
+    def set_clock(self, seconds: float) -> None:
+        """Somebody sets the machine's clock forward, or back."""
+        self.offset += seconds
+        if seconds > 0:
+            self.leaps.append((self.t, seconds))
 
     def pass_time(self, seconds: float) -> None:
         """Faults end, flap and are remembered."""

@@ -43,7 +43,7 @@ class Healing(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(-300, 300))
     def the_clock_is_set(self, seconds: float) -> None:
-        self.simulation.world.offset += seconds
+        self.simulation.world.set_clock(seconds)
 
     @rule()
     def everybody_votes_at_once(self) -> None:
