@@ -3,7 +3,8 @@
 Its application's process is ended and held down. Callers have to leave it out within a second or
 five failures, a case has to be in the stream within two, a person is asked and says yes, the demo's
 supervisor restarts the process, tests and real traffic judge it, and the case ends as resolved.
-Only waits are made shorter: sidecars, console and healer are those of every demo.
+Only waits are made shorter: sidecars, console and healer are those of every demo. In the part
+`wiped` Redis forgets everything while the approval is awaited, and the story has to go on.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import redis
 
 from meshconsole.demo.breaking import CannotBreak, break_instance
 from meshconsole.demo.effects import effects_of
@@ -40,11 +42,24 @@ STORY_SECONDS = 120.0
 LOOK_SECONDS = 0.05
 _REASON = "make drill NAME=heal"
 
+PARTS = ("story", "wiped")
+
 Say = Callable[[str], None]
 
 
 def run(say: Say, scale: Scale) -> Figures:
-    """Do it, and say what was short."""
+    """Do it, each part on a demo of its own, and say what was short."""
+    values: dict[str, object] = {}
+    short: list[str] = []
+    for part in scale.parts or PARTS:
+        say(f"{part}:")
+        figures = _told(say, scale, is_wiped=part == "wiped")
+        values[part] = figures.values
+        short += [f"{part}: {one}" for one in figures.short]
+    return Figures(values, short)
+
+
+def _told(say: Say, scale: Scale, *, is_wiped: bool) -> Figures:
     environment = plain_environment() | {"MESH_HEAL_SCALE": str(HEAL_SCALE)}
     with (
         tempfile.TemporaryDirectory(prefix="mesh-heal-") as folder,
@@ -55,7 +70,7 @@ def run(say: Say, scale: Scale) -> Figures:
         say(f"The demo serves after {demo.ready_seconds:.1f} s; {WARM_SECONDS:.0f} s of traffic.")
         stage = Stage(demo.folder, demo.password, say)
         try:
-            return Story(stage, demo.folder).told()
+            return Story(stage, demo.folder, is_wiped=is_wiped).told()
         finally:
             stage.console.close()
 
@@ -63,8 +78,9 @@ def run(say: Say, scale: Scale) -> Figures:
 class Story:
     """One fault of one instance, from the break to the outcome."""
 
-    def __init__(self, stage: Stage, folder: Path) -> None:
+    def __init__(self, stage: Stage, folder: Path, *, is_wiped: bool) -> None:
         self._stage = stage
+        self._is_wiped = is_wiped
         self._folder = folder
         self._pause = threading.Event()
         self._broken_at = 0.0
@@ -80,6 +96,8 @@ class Story:
         case = self._stream(cursor)
         ejections = self._until(self._ejections, "callers leave it out", 30.0)
         self._follow(case, {"awaiting_approval"})
+        if self._is_wiped:
+            self._wipe()
         approved_at = self._approve(case)
         shown = self._follow(case, {"resolved", "escalated", "dismissed", "recovered"})
         return self._judged(case, shown, ejections, approved_at)
@@ -148,6 +166,12 @@ class Story:
 
         found: dict[str, Any] = self._until(look, f"it is {' or '.join(sorted(until))}")
         return found
+
+    def _wipe(self) -> None:
+        """Let Redis forget everything: queue, hints, ledgers, who is there."""
+        with redis.Redis.from_url(f"unix://{self._folder}/redis/redis.sock") as store:
+            store.flushall()
+        self._stage.say("  Redis was wiped.")
 
     def _approve(self, case: int) -> float:
         """A person says yes to what was asked; seconds after the break."""

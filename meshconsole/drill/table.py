@@ -44,7 +44,7 @@ DRILLS: dict[str, Drill] = {
         run=crashpoints.run,
         parts=tuple(crashpoints.PARTS),
     ),
-    "heal": Drill(about=heal.ABOUT, scale=heal.SCALE, run=heal.run),
+    "heal": Drill(about=heal.ABOUT, scale=heal.SCALE, run=heal.run, parts=heal.PARTS),
     "rollout": Drill(
         about=rollout.ABOUT, scale=rollout.SCALE, run=rollout.run, parts=tuple(rollout.PARTS)
     ),
