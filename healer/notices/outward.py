@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from urllib.parse import urlsplit
 
 from meshconsole.core.addresses import Network, address_fault, host_port, url_fault
@@ -96,11 +96,12 @@ def _exchange(
             )
             held[0] = secure
             secure.do_handshake()
-        connection = http.client.HTTPConnection(parts.netloc, timeout=seconds)
-        connection.sock = held[0]
-        connection.request("POST", path, body=body, headers=dict(headers))
-        answer = connection.getresponse()
-        answer.read(ANSWER_LIMIT_BYTES)
+        with closing(http.client.HTTPConnection(parts.netloc, timeout=seconds)) as connection:
+            connection.sock = held[0]
+            connection.request("POST", path, body=body, headers=dict(headers))
+            # Closed by hand: an answer that is kept in a traceback would keep its socket open.
+            with connection.getresponse() as answer:
+                answer.read(ANSWER_LIMIT_BYTES)
         if late.is_set():  # what was cut off may look like the end of an answer
             raise TimeoutError
         return answer.status
