@@ -11,12 +11,10 @@ from math import ceil
 from statistics import median
 
 from proxy.healing.ejector import Ejector
-from proxy.healing.judgement import Reading, reading_of, stands_out
+from proxy.healing.judgement import Z_SHORT, Reading, reading_of, stands_out
 from proxy.healing.peers import bad_of, rates_since, remembered
 from proxy.healing.records import Record, Remembered
 
-Z_BURST = 3.89
-"""One in twenty thousand."""
 GAP = 32
 """After so many answers in a row another burst begins."""
 LONGEST = 200
@@ -49,7 +47,7 @@ class Burst:
         fresh = (stats.connect, stats.timeout, stats.server_error, stats.protocol)
         by_class = [now - then for now, then in zip(fresh, self.classes, strict=True)]
         by_class[by_class.index(max(by_class))] += bad - sum(by_class)
-        return reading_of(max(1, ceil(now - self.began)), (n, *by_class), Z_BURST)
+        return reading_of(max(1, ceil(now - self.began)), (n, *by_class), Z_SHORT)
 
 
 def found(ejector: Ejector, record: Record, now: float) -> Reading | None:

@@ -197,15 +197,10 @@ class Judge:
         if record.state not in ("active", "returning") or self._blamed:
             return
         reading = found(ejector, record, now)
-        if reading is None:
-            return
-        self.herald.at(now)
-        self._absorb(ejector, now)
-        view = readings_of(ejector, int(now))
-        peers = peers_of([other for one, other in view.items() if one is not record])
-        stands = stands_out(reading.lcb, peers.median, ejector.terms)
-        if stands and not is_shared(ejector, view):
-            self._found(ejector, record, reading, peers)
+        if reading is not None:
+            self.herald.at(now)
+            self._absorb(ejector, now)
+            self._found(ejector, record, reading)
 
     def _absorb(self, ejector: Ejector, now: float) -> None:
         for stats in ejector.members:
@@ -243,14 +238,19 @@ class Judge:
                 if record.state in ("active", "returning") and is_sick(
                     reading, peers.median, terms
                 ):
-                    self._found(ejector, record, reading, peers)
+                    self._found(ejector, record, reading)
 
-    def _found(self, ejector: Ejector, record: Record, reading: Reading, peers: Peers) -> None:
+    def _found(self, ejector: Ejector, record: Record, reading: Reading) -> None:
+        """It is sick. Of a second's requests alone its peers may have failed none by chance, so
+        their usual windows have a word as well."""
+        view = readings_of(ejector, int(self.herald.now))
+        peers = peers_of([other for one, other in view.items() if one is not record])
+        stands = stands_out(reading.lcb, peers.median, ejector.terms)
+        if not stands or is_shared(ejector, view):
+            return
         self.herald.sick(record, reading, peers)
         if not ejector.eject(record, "error_rate", self.herald.now):
             self.herald.capped(ejector, record, "error_rate")
-
-    # the fast path
 
     def _fast(self, ejector: Ejector, record: Record, now: float) -> None:
         """So many failures in a row: out at once, if its peers are well. Else it is looked at again

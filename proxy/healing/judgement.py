@@ -19,8 +19,8 @@ from proxy.contract.snapshot import HealingTerms
 
 Z = 2.58
 """Of the normal distribution: one judgement in two hundred of a healthy endpoint is above it."""
-Z_SHORT = 3.29
-"""Of windows shorter than WINDOWS, which are looked at more often: one in two thousand."""
+Z_SHORT = 3.89
+"""Of what is shorter than the usual windows, and looked at more often: one in twenty thousand."""
 JUDGED_AT = 5
 """Requests from which on an endpoint's rate counts beside its peers'."""
 SHARED_MEDIAN = 0.10
