@@ -13,14 +13,11 @@ from healer.notices.sending import notices_send
 from healer.replay import working as replaying
 from healer.replay.scoring import scores_update
 from meshconsole.encryption import issuance
-from meshconsole.healing import (
-    approvals,
-    callers,
-    ejections,
-    notices,
-    replays,
-    services as healing,
-)
+from meshconsole.healing import services as healing
+from meshconsole.healing.cases import approvals
+from meshconsole.healing.evidence import callers, ejections
+from meshconsole.healing.notices import services as notices
+from meshconsole.healing.replays import services as replays
 from meshconsole.live import services as live
 from meshconsole.rollouts import pruning, services as rollouts
 

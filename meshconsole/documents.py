@@ -27,7 +27,7 @@ from meshconsole.core.documents import (
 )
 from meshconsole.core.problems import MEDIA_TYPE
 from meshconsole.encryption.documents import KINDS as ENCRYPTION
-from meshconsole.healing.documents import KINDS as HEALING
+from meshconsole.healing.guards.documents import KINDS as HEALING
 from meshconsole.inventory.documents import KINDS as INVENTORY
 from meshconsole.steering.documents import KINDS as STEERING
 

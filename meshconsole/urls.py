@@ -15,7 +15,7 @@ from meshconsole.discovery import urls as discovery
 from meshconsole.encryption import urls as encryption
 from meshconsole.front import urls as front
 from meshconsole.healing import urls as healing
-from meshconsole.healing.troubles import topology_notes
+from meshconsole.healing.cases.troubles import topology_notes
 from meshconsole.inventory import urls as inventory
 from meshconsole.live import urls as live
 from meshconsole.metrics import metrics

@@ -9,7 +9,7 @@ from healer.actuators.parts import PartsActuator, Seen
 from healer.actuators.protocol import AmbiguousResult, Check, NotNow, Refused
 from healer.actuators.surroundings import Surroundings
 from healer.actuators.web import Reply, web_at_socket
-from meshconsole.healing.actuator_settings import DockerSettings
+from meshconsole.healing.guards.actuator_settings import DockerSettings
 
 _CHANGING = frozenset({"restarting", "removing"})
 _ENDED = frozenset({"exited", "dead", "created"})

@@ -27,7 +27,7 @@ from healer.actuators.protocol import (
     finding,
 )
 from healer.actuators.surroundings import Surroundings
-from meshconsole.healing.actuator_settings import KubernetesSettings
+from meshconsole.healing.guards.actuator_settings import KubernetesSettings
 
 ANNOTATION = "meshconsole.io/order"
 _ACTIONS: frozenset[Action] = frozenset({"restart_host", "remove"})

@@ -13,7 +13,7 @@ from healer.actuators.protocol import AmbiguousResult, NotNow, Refused
 from healer.actuators.surroundings import Surroundings
 from healer.actuators.web import Reply, Web, web_at
 from meshconsole.core.addresses import Network
-from meshconsole.healing.actuator_settings import KubernetesSettings
+from meshconsole.healing.guards.actuator_settings import KubernetesSettings
 
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _LATER_SECONDS = 10.0

@@ -18,8 +18,8 @@ from healer.actuators.protocol import (
     finding,
 )
 from healer.actuators.surroundings import Surroundings
-from meshconsole.healing.actuator_settings import ProcessSettings
-from meshconsole.healing.supervision import Answer, Ask, NoAnswer, NotSent, asked
+from meshconsole.healing.guards.actuator_settings import ProcessSettings
+from meshconsole.healing.guards.supervision import Answer, Ask, NoAnswer, NotSent, asked
 
 _PARTS: dict[Action, str] = {
     "restart_sidecar": "the sidecar",

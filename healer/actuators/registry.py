@@ -14,7 +14,7 @@ from healer.actuators.supervisor import supervisor
 from healer.actuators.surroundings import Surroundings
 from healer.actuators.systemd import systemd
 from healer.actuators.webhook import WebhookActuator
-from meshconsole.healing.actuator_settings import settings_parse
+from meshconsole.healing.guards.actuator_settings import settings_parse
 
 MAKERS: dict[str, Callable[[Any, Surroundings], Actuator]] = {
     "process": ProcessActuator,

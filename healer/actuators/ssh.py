@@ -15,7 +15,7 @@ from healer.actuators.parts import PartsActuator
 from healer.actuators.protocol import NotNow, Refused, Target
 from healer.actuators.surroundings import Surroundings
 from healer.actuators.systemctl import Systemctl
-from meshconsole.healing.actuator_settings import SshSettings
+from meshconsole.healing.guards.actuator_settings import SshSettings
 
 CONNECT_SECONDS = 5
 _BROKEN = 255

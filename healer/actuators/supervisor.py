@@ -12,7 +12,7 @@ from healer.actuators.parts import PartsActuator, Seen
 from healer.actuators.protocol import Check, NotNow, Refused
 from healer.actuators.surroundings import Surroundings
 from healer.actuators.web import Web, web_at, web_at_socket
-from meshconsole.healing.actuator_settings import SupervisorSettings
+from meshconsole.healing.guards.actuator_settings import SupervisorSettings
 
 _BAD_NAME, _SHUTDOWN, _NOT_RUNNING, _ALREADY_STARTED = 10, 6, 70, 60
 _FAILED_START = frozenset({40, 50})

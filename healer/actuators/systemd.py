@@ -6,7 +6,7 @@ from healer.actuators.commands import run_here
 from healer.actuators.parts import PartsActuator
 from healer.actuators.surroundings import Surroundings
 from healer.actuators.systemctl import Systemctl
-from meshconsole.healing.actuator_settings import SystemdSettings
+from meshconsole.healing.guards.actuator_settings import SystemdSettings
 
 
 def systemd(settings: SystemdSettings, _around: Surroundings) -> PartsActuator:

@@ -34,7 +34,7 @@ from healer.actuators.protocol import (
 )
 from healer.actuators.surroundings import Surroundings
 from healer.actuators.web import Reply, web_at
-from meshconsole.healing.actuator_settings import WebhookSettings
+from meshconsole.healing.guards.actuator_settings import WebhookSettings
 
 SECRET_CHARACTERS = 16
 _TYPE = "io.meshconsole.order.v1"

@@ -24,10 +24,10 @@ from healer.casework.terms import terms_of
 from healer.policy.deciding import decide
 from healer.policy.decision import STAY, Decision
 from healer.policy.parameters import Policy
-from meshconsole.healing.case_models import HealingCase
-from meshconsole.healing.case_states import CaseEvent, CaseState
-from meshconsole.healing.cases import Lost, fence_raise
-from meshconsole.healing.openings import cases_catch_up
+from meshconsole.healing.cases.models import HealingCase
+from meshconsole.healing.cases.openings import cases_catch_up
+from meshconsole.healing.cases.services import Lost, fence_raise
+from meshconsole.healing.cases.states import CaseEvent, CaseState
 
 logger = logging.getLogger(__name__)
 

@@ -91,7 +91,7 @@ def _healed(work: Work) -> int:
 
     from healer.casework.advancing import advance
     from healer.casework.hands import Inline
-    from meshconsole.healing.case_selectors import case_open_count
+    from meshconsole.healing.cases.selectors import case_open_count
 
     os.environ.update(work.environment)
     connections.settings["default"]["NAME"] = Path(work.database)

@@ -13,16 +13,9 @@ from healer.casework.orders import obstacle_of, preview_of
 from healer.casework.progress import step_of
 from healer.policy.decision import STAY, Decision
 from healer.policy.facts import CaseFacts
-from meshconsole.healing.approvals import approval_request, approval_use
-from meshconsole.healing.case_models import HealingCase
-from meshconsole.healing.case_states import EXECUTING, CaseEvent, CaseState
-from meshconsole.healing.case_steps import (
-    instance_return_of,
-    step_abandon,
-    step_begin,
-    step_plan,
-)
-from meshconsole.healing.cases import (
+from meshconsole.healing.cases.approvals import approval_request, approval_use
+from meshconsole.healing.cases.models import HealingCase
+from meshconsole.healing.cases.services import (
     HEALER,
     REASON_LIMIT,
     Subject,
@@ -30,7 +23,14 @@ from meshconsole.healing.cases import (
     case_tell,
     cases_open,
 )
-from meshconsole.healing.guard_selectors import Effective
+from meshconsole.healing.cases.states import EXECUTING, CaseEvent, CaseState
+from meshconsole.healing.cases.steps import (
+    instance_return_of,
+    step_abandon,
+    step_begin,
+    step_plan,
+)
+from meshconsole.healing.guards.selectors import Effective
 from meshconsole.inventory.models import Instance
 from meshconsole.inventory.services import instances_gone
 

@@ -14,9 +14,9 @@ from healer.casework.hands import Hands
 from healer.casework.orders import actuator_of, order_of
 from meshconsole.core.crashpoints import around
 from meshconsole.core.errors import Degraded
-from meshconsole.healing.actuator_settings import SettingsWrong
-from meshconsole.healing.case_models import HealingCase, Remediation
-from meshconsole.healing.case_steps import instance_unpublish, step_prepared
+from meshconsole.healing.cases.models import HealingCase, Remediation
+from meshconsole.healing.cases.steps import instance_unpublish, step_prepared
+from meshconsole.healing.guards.actuator_settings import SettingsWrong
 from meshconsole.telemetry import links
 
 SETTLED = timedelta(seconds=2)

@@ -26,10 +26,10 @@ from healer.casework.hands import Hands
 from healer.casework.holding import owner
 from healer.casework.orders import actuator_of, order_of
 from meshconsole.core.crashpoints import around
-from meshconsole.healing.actuator_settings import SettingsWrong
-from meshconsole.healing.case_models import Remediation
-from meshconsole.healing.case_states import UNFINISHED, RemediationState
-from meshconsole.healing.case_steps import step_record, step_renew, step_take_over
+from meshconsole.healing.cases.models import Remediation
+from meshconsole.healing.cases.states import UNFINISHED, RemediationState
+from meshconsole.healing.cases.steps import step_record, step_renew, step_take_over
+from meshconsole.healing.guards.actuator_settings import SettingsWrong
 
 logger = logging.getLogger(__name__)
 

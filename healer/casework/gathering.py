@@ -20,16 +20,16 @@ from healer.policy.facts import (
 )
 from healer.policy.parameters import Policy
 from meshconsole.core.errors import Degraded
-from meshconsole.healing import ejections, witnesses
-from meshconsole.healing.approvals import approval_standing
-from meshconsole.healing.callers import Callers, active_callers
-from meshconsole.healing.case_models import HealingCase
-from meshconsole.healing.case_selectors import actions_on
-from meshconsole.healing.case_states import CaseState
-from meshconsole.healing.guard_selectors import Effective, maintenance_of
+from meshconsole.healing.cases.approvals import approval_standing
+from meshconsole.healing.cases.models import HealingCase
+from meshconsole.healing.cases.selectors import actions_on
+from meshconsole.healing.cases.states import CaseState
+from meshconsole.healing.evidence import ejections, witnesses
+from meshconsole.healing.evidence.callers import Callers, active_callers
+from meshconsole.healing.evidence.states import AnomalyState
+from meshconsole.healing.evidence.witnesses import Witness
+from meshconsole.healing.guards.selectors import Effective, maintenance_of
 from meshconsole.healing.models import Anomaly, Origin, Scope, Testimony
-from meshconsole.healing.states import AnomalyState
-from meshconsole.healing.witnesses import Witness
 from meshconsole.inventory.models import Instance, Tier
 from meshconsole.inventory.states import InstanceState
 

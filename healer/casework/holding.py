@@ -13,9 +13,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from meshconsole.core.crashpoints import reached
-from meshconsole.healing.case_models import HealingCase
-from meshconsole.healing.case_states import OPEN
-from meshconsole.healing.cases import Lost
+from meshconsole.healing.cases.models import HealingCase
+from meshconsole.healing.cases.services import Lost
+from meshconsole.healing.cases.states import OPEN
 from meshconsole.inventory.models import Instance
 
 CLAIM = timedelta(seconds=5)

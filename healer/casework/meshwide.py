@@ -8,9 +8,9 @@ from django.db.models import Count
 
 from healer.casework.changes import changes_since
 from healer.policy.facts import MeshFacts, OpeningFact, OutFact
-from meshconsole.healing import guard_selectors
-from meshconsole.healing.case_models import HealingCase, Remediation
-from meshconsole.healing.case_selectors import cases_out, opened_since
+from meshconsole.healing.cases.models import HealingCase, Remediation
+from meshconsole.healing.cases.selectors import cases_out, opened_since
+from meshconsole.healing.guards import selectors as guard_selectors
 from meshconsole.inventory.models import Instance
 from meshconsole.rollouts.freezes import freezes
 

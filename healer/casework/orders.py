@@ -9,9 +9,9 @@ import msgspec
 from healer.actuators.protocol import Actuator, ActuatorError, Order, Target
 from healer.actuators.registry import build
 from healer.policy.decision import GateResult, Plan
-from meshconsole.healing.actuator_settings import SettingsWrong
-from meshconsole.healing.case_models import HealingCase, Remediation
-from meshconsole.healing.guard_selectors import Effective, policy_of
+from meshconsole.healing.cases.models import HealingCase, Remediation
+from meshconsole.healing.guards.actuator_settings import SettingsWrong
+from meshconsole.healing.guards.selectors import Effective, policy_of
 
 DEADLINE_SECONDS = 15.0
 """One call of an actuator: less than a lease, so that nobody else goes on meanwhile."""

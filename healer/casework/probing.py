@@ -17,8 +17,8 @@ from django.utils import timezone
 from healer.casework.hands import Hands
 from meshconsole.core.crashpoints import around
 from meshconsole.encryption.selectors import policy_get
-from meshconsole.healing.case_models import HealingCase
-from meshconsole.healing.case_states import CaseState
+from meshconsole.healing.cases.models import HealingCase
+from meshconsole.healing.cases.states import CaseState
 from meshconsole.inventory.models import Instance, Protocol
 
 WAIT_SECONDS = 2.0

@@ -9,9 +9,9 @@ import msgspec
 
 from healer.policy.facts import CheckFact, DrainFact, StepFact, TrafficFact
 from meshconsole.core.errors import Degraded
-from meshconsole.healing import ejections
-from meshconsole.healing.case_models import HealingCase, Remediation
-from meshconsole.healing.case_states import EXECUTING, CaseState
+from meshconsole.healing.cases.models import HealingCase, Remediation
+from meshconsole.healing.cases.states import EXECUTING, CaseState
+from meshconsole.healing.evidence import ejections
 from meshconsole.telemetry.spans import instances_between
 
 SHOWING = EXECUTING | {CaseState.FAILED, CaseState.ESCALATED, CaseState.GATED}

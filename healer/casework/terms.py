@@ -6,8 +6,8 @@ import msgspec
 from django.conf import settings
 
 from healer.policy.parameters import Policy, policy_of
-from meshconsole.healing import guard_selectors
-from meshconsole.healing.guard_selectors import Effective
+from meshconsole.healing.guards import selectors as guard_selectors
+from meshconsole.healing.guards.selectors import Effective
 
 SCALED = (
     "cooldown_seconds", "confirm_seconds", "recheck_seconds", "drain_seconds",

@@ -16,8 +16,8 @@ from healer.casework.progress import checks_of
 from healer.policy.parameters import Policy
 from meshconsole.core.crashpoints import around
 from meshconsole.core.errors import Degraded
-from meshconsole.healing.case_models import Remediation
-from meshconsole.healing.case_steps import step_check
+from meshconsole.healing.cases.models import Remediation
+from meshconsole.healing.cases.steps import step_check
 from meshconsole.inventory.models import Instance, Source
 from meshconsole.telemetry import links
 

@@ -31,10 +31,10 @@ from healer.notices.words import (
 )
 from meshconsole.core.addresses import networks_of
 from meshconsole.core.sealing import SealBroken
-from meshconsole.healing.approval_links import link_make
-from meshconsole.healing.channels import channel_secret
-from meshconsole.healing.notice_models import Notice
-from meshconsole.healing.notices import (
+from meshconsole.healing.approvals.links import link_make
+from meshconsole.healing.notices.channels import channel_secret
+from meshconsole.healing.notices.models import Notice
+from meshconsole.healing.notices.services import (
     APPROVAL_NEEDED,
     is_moot,
     notice_failed,

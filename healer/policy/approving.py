@@ -1,7 +1,7 @@
 """Whether people have allowed a plan: this one, in time, by enough of them and not by who asked.
 
-When a vote counts is `meshconsole.healing.voting`, which the console asks as people vote. The same
-rules are asked here again, of the plan that is about to be carried out.
+When a vote counts is `meshconsole.healing.cases.voting`, which the console asks as people vote. The
+same rules are asked here again, of the plan that is about to be carried out.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from healer.policy.decision import Plan
 from healer.policy.facts import ApprovalFact
 from healer.policy.plan import is_intact
-from meshconsole.healing.voting import Ballot, Question, is_good
+from meshconsole.healing.cases.voting import Ballot, Question, is_good
 
 _OVERRIDE = "override"
 

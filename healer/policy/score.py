@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from healer.policy.executing import error_rate_least
-from meshconsole.healing.replay_shapes import Score
+from meshconsole.healing.cases.score import Score
 
 Mark = Literal["", "right", "false_alarm"]
 _MARKS: dict[str, Mark] = {"right": "right", "false_alarm": "false_alarm"}

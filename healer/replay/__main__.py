@@ -19,7 +19,7 @@ def main() -> int:
     from django.utils import timezone
 
     from healer.replay.running import Candidate, replayed
-    from meshconsole.healing.parameters import EJECTION, MODES, PARAMETERS, number_faults
+    from meshconsole.healing.guards.parameters import EJECTION, MODES, PARAMETERS, number_faults
 
     parser = argparse.ArgumentParser(prog="python -m healer.replay", description=__doc__)
     parser.add_argument("--hours", type=float, default=24.0, help="of cases, up to now")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from meshconsole.healing.replay_shapes import Judged
+from meshconsole.healing.replays.shapes import Judged
 from proxy.contract.reports import Peers
 from proxy.contract.snapshot import HealingTerms
 from proxy.healing.judgement import Reading, is_sick, peers_of, reading_of, scope_of, wilson

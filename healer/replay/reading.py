@@ -15,7 +15,7 @@ from healer.policy.facts import CaseFacts, Subject
 from healer.replay.detecting import Window
 from healer.replay.rerunning import Around
 from healer.replay.stories import Story, Word, step_reached
-from meshconsole.healing.case_models import CaseEntry, HealingCase, Remediation
+from meshconsole.healing.cases.models import CaseEntry, HealingCase, Remediation
 from meshconsole.healing.models import AnomalyReport, Origin, Scope
 from meshconsole.inventory.models import Instance
 

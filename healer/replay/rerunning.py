@@ -18,8 +18,8 @@ from healer.policy.facts import CaseFacts, MeshFacts, OpeningFact, OutFact
 from healer.policy.parameters import Policy
 from healer.replay.hearing import Hearing
 from healer.replay.stories import STEP_OF, Story, Word
-from meshconsole.healing.case_states import TRANSITIONS
-from meshconsole.healing.replay_shapes import Fate
+from meshconsole.healing.cases.states import TRANSITIONS
+from meshconsole.healing.replays.shapes import Fate
 
 DECISIONS_LIMIT = 40_000
 ACTION_SECONDS = 300.0

@@ -15,8 +15,8 @@ from healer.replay.detecting import judged_again
 from healer.replay.reading import Read, read
 from healer.replay.rerunning import Rerun
 from healer.replay.traffic import traffic_judged
-from meshconsole.healing.guard_selectors import Effective, policies_of
-from meshconsole.healing.replay_shapes import Found, Judged
+from meshconsole.healing.guards.selectors import Effective, policies_of
+from meshconsole.healing.replays.shapes import Found, Judged
 from meshconsole.inventory.models import Application
 from proxy.contract.snapshot import HealingTerms
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from healer.policy.score import outcome, score_of
 from healer.replay.reading import events_of
 from healer.replay.stories import step_reached
-from meshconsole.healing.case_models import HealingCase
-from meshconsole.healing.scores import SPAN, applications_to_score, score_keep
+from meshconsole.healing.cases.models import HealingCase
+from meshconsole.healing.cases.scores import SPAN, applications_to_score, score_keep
 
 APPLICATIONS_LIMIT = 20
 CASES_LIMIT = 500

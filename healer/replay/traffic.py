@@ -12,7 +12,7 @@ from datetime import datetime
 
 from healer.replay.detecting import Minute, minutes_judged
 from meshconsole.core.errors import Degraded
-from meshconsole.healing.replay_shapes import Judged
+from meshconsole.healing.replays.shapes import Judged
 from meshconsole.telemetry import selectors
 from proxy.contract.snapshot import HealingTerms
 

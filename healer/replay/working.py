@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from healer.casework.hands import Hands, Threads
 from healer.replay.running import Candidate, replayed
-from meshconsole.healing.replay_models import ReplayRun
-from meshconsole.healing.replays import replay_break, replay_claim, replay_finish
+from meshconsole.healing.replays.models import ReplayRun
+from meshconsole.healing.replays.services import replay_break, replay_claim, replay_finish
 
 logger = logging.getLogger(__name__)
 _hands: Hands = Threads(workers=1)

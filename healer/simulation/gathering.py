@@ -20,7 +20,7 @@ from healer.policy.facts import (
 )
 from healer.simulation.rows import Case, Rows, Said
 from healer.simulation.world import Instance, World
-from meshconsole.healing.voting import Question, approvers_of
+from meshconsole.healing.cases.voting import Question, approvers_of
 
 _FRESH_SECONDS = 60.0
 _DAY, _HOUR = 86_400.0, 3600.0

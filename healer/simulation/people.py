@@ -9,7 +9,7 @@ import msgspec
 
 from healer.simulation.rows import Rows
 from healer.simulation.world import World
-from meshconsole.healing.voting import Ballot, Decision, Seen, outcome_with, refusal_of
+from meshconsole.healing.cases.voting import Ballot, Decision, Seen, outcome_with, refusal_of
 
 _NAMES = ("person-0", "person-1", "person-2", "person-3")
 

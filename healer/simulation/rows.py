@@ -11,8 +11,8 @@ from healer.policy.decision import Change, Plan
 from healer.policy.facts import ProbeFact
 from healer.policy.parameters import Mode
 from healer.simulation.world import Instance, World
-from meshconsole.healing.case_states import COUNTED, OPEN, CaseState
-from meshconsole.healing.voting import Ballot, Question
+from meshconsole.healing.cases.states import COUNTED, OPEN, CaseState
+from meshconsole.healing.cases.voting import Ballot, Question
 
 OPEN_STATES = frozenset(str(state) for state in OPEN)
 COUNTED_STATES = frozenset(str(state) for state in COUNTED)

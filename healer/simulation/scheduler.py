@@ -16,8 +16,8 @@ from healer.simulation.gathering import case_facts, mesh_facts
 from healer.simulation.referee import Referee
 from healer.simulation.rows import COUNTED_STATES, Case, Done, Rows
 from healer.simulation.world import World
-from meshconsole.healing.case_states import TRANSITIONS
-from meshconsole.healing.voting import Question
+from meshconsole.healing.cases.states import TRANSITIONS
+from meshconsole.healing.cases.voting import Question
 
 _LEASE_SECONDS = 30.0
 Read = tuple[Case, int, Decision]

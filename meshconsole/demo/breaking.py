@@ -9,7 +9,7 @@ import httpx
 import msgspec
 
 from meshconsole.demo.state import DemoFile, ServiceLine
-from meshconsole.healing.supervision import Answer, Ask, NoAnswer, NotSent, Part, asked
+from meshconsole.healing.guards.supervision import Answer, Ask, NoAnswer, NotSent, Part, asked
 
 SECONDS = 5.0
 SLOW_MS = 400.0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from meshconsole.healing.supervision import LINE_BYTES, Answer, Ask
+from meshconsole.healing.guards.supervision import LINE_BYTES, Answer, Ask
 
 ASK_SECONDS = 5.0
 _CREDENTIALS = struct.Struct("3i")

@@ -10,7 +10,7 @@ from meshconsole.demo.mesh import Place, seated
 from meshconsole.demo.ports import Ports
 from meshconsole.demo.processes import Cast
 from meshconsole.demo.supervisor import Supervisor
-from meshconsole.healing.supervision import Part
+from meshconsole.healing.guards.supervision import Part
 
 READY_SECONDS = 30.0
 

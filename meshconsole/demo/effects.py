@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from meshconsole.healing.supervision import Part
+from meshconsole.healing.guards.supervision import Part
 
 KEPT_KEYS = 500
 _WANTED: dict[str, tuple[Part, ...]] = {

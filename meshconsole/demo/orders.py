@@ -8,7 +8,7 @@ from typing import Protocol
 from meshconsole.demo.children import Process
 from meshconsole.demo.effects import Effects, Entry
 from meshconsole.demo.supervisor import NoSuchChild, NotReady, Supervisor
-from meshconsole.healing.supervision import Answer, Ask, Part
+from meshconsole.healing.guards.supervision import Answer, Ask, Part
 from proxy.aio import spawn
 
 ANSWER_SECONDS = 8.0

@@ -14,7 +14,7 @@ from django.utils import timezone
 from meshconsole.demo.mesh import GROUPS, TIERS, UNITS, Place
 from meshconsole.encryption.issuance import join_token_create
 from meshconsole.encryption.keeping import authority_ensure
-from meshconsole.healing.guards import Wish, policy_row, policy_set
+from meshconsole.healing.guards.services import Wish, policy_row, policy_set
 from meshconsole.inventory.models import Application, Group, Unit
 from meshconsole.steering.models import Route
 from meshconsole.steering.services import split_set

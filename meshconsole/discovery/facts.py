@@ -22,7 +22,7 @@ from meshconsole.discovery.compiler import (
 from meshconsole.discovery.leases import Leased
 from meshconsole.encryption.keeping import trust_bundle
 from meshconsole.encryption.policy import policy_rows
-from meshconsole.healing.guard_selectors import ejection_terms
+from meshconsole.healing.guards.selectors import ejection_terms
 from meshconsole.inventory.models import Application, Group, Instance, Interface, Source
 from meshconsole.inventory.states import InstanceState
 from meshconsole.steering.models import Route

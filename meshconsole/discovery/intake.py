@@ -21,7 +21,7 @@ from meshconsole.discovery.fair import FairQueue
 from meshconsole.discovery.refusals import Refusals
 from meshconsole.discovery.streams import Stream
 from meshconsole.discovery.upstreams import Upstreams
-from meshconsole.healing.evidence import Message
+from meshconsole.healing.evidence.claims import Message
 from meshconsole.healing.services import messages_ingest
 from meshconsole.telemetry.services import WindowStore
 from proxy.aio import spawn

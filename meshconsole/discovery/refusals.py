@@ -13,8 +13,8 @@ from datetime import datetime
 
 from meshconsole.discovery.arrivals import OUTAGES
 from meshconsole.discovery.desk import Desk
-from meshconsole.healing.evidence import Refusal, text
-from meshconsole.healing.quarantine import Counted, quarantine_add
+from meshconsole.healing.evidence.claims import Refusal, text
+from meshconsole.healing.evidence.quarantine import Counted, quarantine_add
 from proxy.contract.identity import InstanceIdentity
 
 logger = logging.getLogger(__name__)

@@ -23,12 +23,12 @@ from meshconsole.demo.orders import Orders
 from meshconsole.demo.supervisor import Supervisor
 from meshconsole.drill import patient
 from meshconsole.drill.scene import free_ports
-from meshconsole.healing.approval_models import Approval
-from meshconsole.healing.guards import Wish, policy_set
+from meshconsole.healing.approvals.votes import approval_vote
+from meshconsole.healing.cases.approval_models import Approval
+from meshconsole.healing.guards.services import Wish, policy_set
+from meshconsole.healing.guards.supervision import Part
 from meshconsole.healing.models import CaseEntry, HealingCase, Remediation
 from meshconsole.healing.services import reports_ingest
-from meshconsole.healing.supervision import Part
-from meshconsole.healing.votes import approval_vote
 from meshconsole.inventory.models import Application, Group, Instance, Source, Unit
 from meshconsole.inventory.states import InstanceState
 from proxy.contract.identity import InstanceIdentity

@@ -17,8 +17,8 @@ from django.views.decorators.http import require_safe
 
 from meshconsole.core.errors import Degraded
 from meshconsole.core.templatetags.mesh import padlock_status
-from meshconsole.healing.approval_selectors import approvals_pending
-from meshconsole.healing.guard_selectors import kill_switches
+from meshconsole.healing.approvals.selectors import approvals_pending
+from meshconsole.healing.guards.selectors import kill_switches
 from meshconsole.healing.models import KillSwitch
 from meshconsole.live.selectors import cursor_now
 from meshconsole.telemetry.selectors import encrypted_share

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from meshconsole.audit.selectors import history
-from meshconsole.healing.case_models import Remediation
-from meshconsole.healing.case_selectors import actions_on, case_open_of, cases_of
-from meshconsole.healing.ejections import active_ejections, ejections_by
-from meshconsole.healing.troubles import Trouble, troubles_of
+from meshconsole.healing.cases.models import Remediation
+from meshconsole.healing.cases.selectors import actions_on, case_open_of, cases_of
+from meshconsole.healing.cases.troubles import Trouble, troubles_of
+from meshconsole.healing.evidence.ejections import active_ejections, ejections_by
 
 CASE_ROWS = 8
 ACTION_ROWS = 50

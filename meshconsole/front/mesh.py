@@ -13,11 +13,11 @@ from django.views.decorators.http import require_safe
 from meshconsole.core.pages import live, page_of, search_of
 from meshconsole.encryption.models import Certificate
 from meshconsole.front.instance_health import health_of
-from meshconsole.healing.case_buttons import removal_button
-from meshconsole.healing.case_selectors import case_list
+from meshconsole.healing.casebook.buttons import removal_button
+from meshconsole.healing.cases.selectors import case_list
+from meshconsole.healing.cases.troubles import troubles_of
+from meshconsole.healing.evidence.states import OPEN
 from meshconsole.healing.models import Anomaly
-from meshconsole.healing.states import OPEN
-from meshconsole.healing.troubles import troubles_of
 from meshconsole.inventory import selectors, sync
 from meshconsole.inventory.models import Application, Instance, Source, Unit
 from meshconsole.inventory.states import InstanceState

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_safe
 
 from meshconsole.core.pages import live
 from meshconsole.encryption.models import Certificate
-from meshconsole.healing.case_selectors import case_list, case_open_count, case_waiting_count
+from meshconsole.healing.cases.selectors import case_list, case_open_count, case_waiting_count
+from meshconsole.healing.evidence.states import OPEN
 from meshconsole.healing.models import Anomaly, AnomalyReport, HealingCase
-from meshconsole.healing.states import OPEN
 from meshconsole.inventory import selectors as inventory, sync
 from meshconsole.rollouts.pages import rollouts_now
 from meshconsole.steering.models import Route, RouteVersion

@@ -16,8 +16,8 @@ from meshconsole.access.permissions import allowed_actions
 from meshconsole.core.answers import answer, schema_of
 from meshconsole.core.errors import Invalid
 from meshconsole.core.paging import CursorPaging
-from meshconsole.healing import selectors
-from meshconsole.healing.models import Anomaly, AnomalyReport, Quarantine, Testimony
+from meshconsole.healing.evidence import selectors
+from meshconsole.healing.evidence.models import Anomaly, AnomalyReport, Quarantine, Testimony
 
 _TEXT = OpenApiParameter("q", str, description="Part of the instance's id or address.")
 _PICKED = [OpenApiParameter(name, str) for name in (*selectors.FACETS, "instance")]

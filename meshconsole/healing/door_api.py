@@ -17,7 +17,7 @@ from meshconsole.core.errors import Invalid, MeshError
 from meshconsole.core.parsing import BoundedJSONParser
 from meshconsole.healing import doors
 from meshconsole.healing.api import AnomalyReportsView
-from meshconsole.healing.cloudevents import EVENTS_LIMIT, TYPE
+from meshconsole.healing.evidence.cloudevents import EVENTS_LIMIT, TYPE
 
 BODY_LIMIT_BYTES = 64 * 1024
 BATCH = "application/cloudevents-batch+json"

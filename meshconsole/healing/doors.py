@@ -17,17 +17,17 @@ import msgspec
 
 from meshconsole.core.errors import FieldFault, Invalid, TooMany
 from meshconsole.core.quota import Quotas
-from meshconsole.healing.alertmanager import (
+from meshconsole.healing.evidence.alertmanager import (
     Alert,
     delivery_read,
     report_of,
     reporter_of,
 )
-from meshconsole.healing.cloudevents import EVENTS_LIMIT, Event, Fault, event_read
-from meshconsole.healing.evidence import Message, Refusal
-from meshconsole.healing.judging import Judgement
-from meshconsole.healing.models import Origin
-from meshconsole.healing.quarantine import quarantine
+from meshconsole.healing.evidence.claims import Message, Refusal
+from meshconsole.healing.evidence.cloudevents import EVENTS_LIMIT, Event, Fault, event_read
+from meshconsole.healing.evidence.judging import Judgement
+from meshconsole.healing.evidence.models import Origin
+from meshconsole.healing.evidence.quarantine import quarantine
 from meshconsole.healing.services import messages_take
 from meshconsole.inventory.models import Application, Instance
 from proxy.contract.identity import InstanceIdentity

@@ -8,17 +8,17 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from meshconsole.healing.cases import cases_open, subject_of
-from meshconsole.healing.docket import PUBLISH_EVERY, Docket
-from meshconsole.healing.ejections import ejections_converge, words_of
-from meshconsole.healing.evidence import Claim, KnownInstance, Message, subject_key
-from meshconsole.healing.filing import reports_file
-from meshconsole.healing.judging import Judgement, MaySpeak, everybody, judge
-from meshconsole.healing.models import Anomaly, AnomalyReport, Quarantine, Scope
-from meshconsole.healing.openings import may_open_case
-from meshconsole.healing.quarantine import quarantine
-from meshconsole.healing.states import TRANSITIONS, AnomalyEvent, AnomalyState
-from meshconsole.healing.telling import anomaly_told, anomaly_written
+from meshconsole.healing.cases.openings import may_open_case
+from meshconsole.healing.cases.services import cases_open, subject_of
+from meshconsole.healing.evidence.claims import Claim, KnownInstance, Message, subject_key
+from meshconsole.healing.evidence.docket import PUBLISH_EVERY, Docket
+from meshconsole.healing.evidence.ejections import ejections_converge, words_of
+from meshconsole.healing.evidence.filing import reports_file
+from meshconsole.healing.evidence.judging import Judgement, MaySpeak, everybody, judge
+from meshconsole.healing.evidence.models import Anomaly, AnomalyReport, Quarantine, Scope
+from meshconsole.healing.evidence.quarantine import quarantine
+from meshconsole.healing.evidence.states import TRANSITIONS, AnomalyEvent, AnomalyState
+from meshconsole.healing.evidence.telling import anomaly_told, anomaly_written
 from meshconsole.transitions import fire
 from proxy.contract.identity import InstanceIdentity
 from proxy.contract.reports import AnomalyReport as Report

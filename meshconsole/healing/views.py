@@ -9,10 +9,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from meshconsole.core.pages import page_of, search_of
-from meshconsole.healing import selectors
-from meshconsole.healing.case_selectors import case_open_of
-from meshconsole.healing.facets import facet_links
-from meshconsole.healing.models import Scope
+from meshconsole.healing.cases.selectors import case_open_of
+from meshconsole.healing.evidence import selectors
+from meshconsole.healing.evidence.facets import facet_links
+from meshconsole.healing.evidence.models import Scope
 
 REPORT_ROWS = 100
 

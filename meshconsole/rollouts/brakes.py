@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
-from meshconsole.healing.case_states import CaseState
-from meshconsole.healing.guard_selectors import kill_switches
+from meshconsole.healing.cases.states import CaseState
+from meshconsole.healing.guards.selectors import kill_switches
 from meshconsole.healing.models import HealingCase, KillSwitch
 from meshconsole.rollouts.models import MESH, Rollout, Target
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Count
 
-from meshconsole.healing.guard_selectors import policy_of
+from meshconsole.healing.guards.selectors import policy_of
 from meshconsole.inventory.models import Application, Instance, Source
 from meshconsole.rollouts.kinds.levels import LEVELS, Part
 from meshconsole.rollouts.kinds.registry import KINDS

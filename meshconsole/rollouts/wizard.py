@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from meshconsole.access.permissions import allowed_actions, can, page_verb, require
 from meshconsole.core.errors import Conflict, Invalid, MeshError
-from meshconsole.healing.guard_selectors import killed
+from meshconsole.healing.guards.selectors import killed
 from meshconsole.rollouts import services
 from meshconsole.rollouts.actions import rollout_actions
 from meshconsole.rollouts.brakes import SWITCH

@@ -18,7 +18,7 @@ FOUND = re.compile(r"<!-- machine: (\S+) -->\n```mermaid\n(.*?)\n```\n<!-- end -
 
 def machines() -> list[str]:
     """Every module that holds a table of edges, by its dotted name."""
-    files = [*ROOT.glob("meshconsole/*/states.py"), *ROOT.glob("proxy/*/states.py")]
+    files = [*ROOT.glob("meshconsole/**/*states.py"), *ROOT.glob("proxy/**/*states.py")]
     return sorted(".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files)
 
 

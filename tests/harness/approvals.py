@@ -6,10 +6,10 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from meshconsole.healing.approval_models import Approval
-from meshconsole.healing.approvals import approval_request
-from meshconsole.healing.case_models import HealingCase
-from meshconsole.healing.case_states import CaseState
+from meshconsole.healing.cases.approval_models import Approval
+from meshconsole.healing.cases.approvals import approval_request
+from meshconsole.healing.cases.models import HealingCase
+from meshconsole.healing.cases.states import CaseState
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -23,7 +23,7 @@ from healer.actuators.process import ProcessActuator
 from healer.actuators.protocol import Actuator, Order
 from healer.actuators.surroundings import Surroundings
 from healer.actuators.systemd import systemd
-from meshconsole.healing.actuator_settings import ProcessSettings, SystemdSettings
+from meshconsole.healing.guards.actuator_settings import ProcessSettings, SystemdSettings
 
 ROOT = Path(__file__).parents[2]
 UNITS = SystemdSettings(process="shop@{instance}.service", sidecar="mesh@{instance}.service")

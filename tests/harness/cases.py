@@ -8,8 +8,8 @@ from typing import Any
 from django.utils import timezone
 
 from meshconsole.audit.services import audit_record
-from meshconsole.healing.case_states import CaseEvent as Event, CaseState
-from meshconsole.healing.cases import Subject, case_move, cases_open
+from meshconsole.healing.cases.services import Subject, case_move, cases_open
+from meshconsole.healing.cases.states import CaseEvent as Event, CaseState
 from meshconsole.healing.models import ActiveEjection, AnomalyReport, HealingCase, Remediation
 from tests.factories import an_instance
 

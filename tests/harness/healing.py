@@ -25,7 +25,7 @@ from healer.actuators.protocol import (
 from healer.casework import orders
 from healer.casework.advancing import advance
 from healer.casework.hands import Inline
-from meshconsole.healing.guards import Wish, policy_set
+from meshconsole.healing.guards.services import Wish, policy_set
 from meshconsole.healing.models import HealingCase, Remediation
 from meshconsole.healing.services import reports_ingest
 from meshconsole.inventory.models import Source

@@ -21,7 +21,7 @@ from meshconsole.demo.control import Door
 from meshconsole.demo.effects import Effects, Line
 from meshconsole.demo.orders import Orders
 from meshconsole.demo.supervisor import Supervisor
-from meshconsole.healing.supervision import Part
+from meshconsole.healing.guards.supervision import Part
 from tests.harness.wait import eventually
 
 ROOT = Path(__file__).parents[2]

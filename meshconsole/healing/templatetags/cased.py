@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import template
 
-from meshconsole.healing import case_words
+from meshconsole.healing.casebook import words as case_words
 
 register = template.Library()
 register.filter("action_word", case_words.action_word)

@@ -16,8 +16,8 @@ import msgspec
 
 from meshconsole.core import revision
 from meshconsole.core.errors import FieldFault, Invalid
-from meshconsole.healing.guard_selectors import policies_of, policy_of
-from meshconsole.healing.parameters import EJECTION_MODES, EjectionMode, Mode
+from meshconsole.healing.guards.parameters import EJECTION_MODES, EjectionMode, Mode
+from meshconsole.healing.guards.selectors import policies_of, policy_of
 from meshconsole.inventory.models import Instance, Source, Tier
 from meshconsole.inventory.selectors import application_get
 from meshconsole.rollouts.kinds import hindsight

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, QuerySet
 
-from meshconsole.healing.case_states import CaseEvent, CaseState
+from meshconsole.healing.cases.states import CaseEvent, CaseState
 from meshconsole.healing.models import Anomaly, CaseEntry, HealingCase, Scope, Testimony
 from meshconsole.inventory.models import Instance
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Literal
 
-from meshconsole.healing.parameters import EJECTION_MODES, MODES
+from meshconsole.healing.guards.parameters import EJECTION_MODES, MODES
 
 Part = Literal["mode", "ejection_mode"]
 LEVELS: Mapping[Part, tuple[str, ...]] = {"mode": MODES, "ejection_mode": EJECTION_MODES}

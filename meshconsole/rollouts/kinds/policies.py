@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import msgspec
 
-from meshconsole.healing import guards
-from meshconsole.healing.guard_selectors import killed, policies_of
+from meshconsole.healing.guards import services as guards
+from meshconsole.healing.guards.selectors import killed, policies_of
 from meshconsole.healing.models import HealingPolicy
 from meshconsole.inventory.models import Application, Tier
 from meshconsole.rollouts.kinds.levels import Part

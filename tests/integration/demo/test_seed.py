@@ -7,8 +7,8 @@ from django.contrib.auth import authenticate, get_user_model
 from django.utils import timezone
 
 from meshconsole.demo import seed
-from meshconsole.healing.guard_selectors import policy_of
-from meshconsole.healing.guards import Wish, policy_set
+from meshconsole.healing.guards.selectors import policy_of
+from meshconsole.healing.guards.services import Wish, policy_set
 
 pytestmark = pytest.mark.django_db
 

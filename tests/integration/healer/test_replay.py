@@ -12,12 +12,12 @@ from rest_framework.test import APIClient
 from healer.casework.hands import Inline
 from healer.replay import working
 from healer.replay.scoring import scores_update
-from meshconsole.healing.case_states import CaseEvent
-from meshconsole.healing.case_verbs import case_mark
-from meshconsole.healing.cases import Subject, case_move, cases_open
+from meshconsole.healing.cases.scores import scores_of
+from meshconsole.healing.cases.services import Subject, case_move, cases_open
+from meshconsole.healing.cases.states import CaseEvent
+from meshconsole.healing.cases.verbs import case_mark
 from meshconsole.healing.models import AnomalyReport, HealingCase, ReplayRun
-from meshconsole.healing.replay_states import ReplayState
-from meshconsole.healing.replays import (
+from meshconsole.healing.replays.services import (
     KEPT,
     LEASE,
     found_of,
@@ -26,7 +26,7 @@ from meshconsole.healing.replays import (
     replay_request,
     replays_prune,
 )
-from meshconsole.healing.scores import scores_of
+from meshconsole.healing.replays.states import ReplayState
 from tests.factories import an_instance
 
 pytestmark = pytest.mark.django_db
@@ -184,7 +184,7 @@ def test_what_breaks_off_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_latest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meshconsole.healing.replays.KEPT", 1)
+    monkeypatch.setattr("meshconsole.healing.replays.services.KEPT", 1)
     assert KEPT == 200
     for _ in range(3):
         asked()

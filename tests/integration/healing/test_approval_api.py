@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from meshconsole.healing.approval_models import Approval
+from meshconsole.healing.cases.approval_models import Approval
 from tests.factories import an_instance
 from tests.harness.approvals import an_approval
 

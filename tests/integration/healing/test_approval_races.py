@@ -12,11 +12,11 @@ from django.db import connection, connections, transaction
 
 from meshconsole.audit.models import AuditEntry
 from meshconsole.core.errors import MeshError
-from meshconsole.healing.approval_models import ApprovalVote
-from meshconsole.healing.approvals import approval_use, approvals_expire
-from meshconsole.healing.case_models import HealingCase
-from meshconsole.healing.votes import approval_vote
-from meshconsole.healing.voting import Decision
+from meshconsole.healing.approvals.votes import approval_vote
+from meshconsole.healing.cases.approval_models import ApprovalVote
+from meshconsole.healing.cases.approvals import approval_use, approvals_expire
+from meshconsole.healing.cases.models import HealingCase
+from meshconsole.healing.cases.voting import Decision
 from tests.harness.approvals import NOW, an_approval
 from tests.harness.wait import eventually
 

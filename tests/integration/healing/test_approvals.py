@@ -9,8 +9,9 @@ from django.db import transaction
 
 from meshconsole.audit.models import AuditEntry
 from meshconsole.core.errors import Conflict, Forbidden, Invalid, NotFound
-from meshconsole.healing.approval_models import Approval
-from meshconsole.healing.approvals import (
+from meshconsole.healing.approvals.votes import approval_override, approval_vote
+from meshconsole.healing.cases.approval_models import Approval
+from meshconsole.healing.cases.approvals import (
     approval_of,
     approval_request,
     approval_standing,
@@ -18,9 +19,8 @@ from meshconsole.healing.approvals import (
     approval_withdraw,
     approvals_expire,
 )
-from meshconsole.healing.case_models import HealingCase
-from meshconsole.healing.votes import approval_override, approval_vote
-from meshconsole.healing.voting import Decision, Seen
+from meshconsole.healing.cases.models import HealingCase
+from meshconsole.healing.cases.voting import Decision, Seen
 from meshconsole.live.models import LiveEvent
 from tests.harness.approvals import NOW, a_plan, an_approval
 

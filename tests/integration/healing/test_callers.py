@@ -8,10 +8,15 @@ import pytest
 
 from meshconsole.core import redis
 from meshconsole.core.errors import Degraded
-from meshconsole.healing.callers import active_callers, callers_sample
-from meshconsole.healing.evidence import Message
+from meshconsole.healing.evidence.callers import active_callers, callers_sample
+from meshconsole.healing.evidence.claims import Message
+from meshconsole.healing.evidence.witnesses import (
+    Breadth,
+    breadth_of,
+    newest_evidence_at,
+    witnesses,
+)
 from meshconsole.healing.services import messages_ingest
-from meshconsole.healing.witnesses import Breadth, breadth_of, newest_evidence_at, witnesses
 from meshconsole.telemetry.links import TOLD, Told, encode
 from proxy.contract.identity import InstanceIdentity
 from proxy.contract.reports import AnomalyReport, LinkCounts, Subject

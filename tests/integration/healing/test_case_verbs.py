@@ -11,8 +11,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from meshconsole.audit.models import AuditEntry
-from meshconsole.healing.case_states import CaseEvent as E
-from meshconsole.healing.cases import Subject, case_move, cases_open
+from meshconsole.healing.cases.services import Subject, case_move, cases_open
+from meshconsole.healing.cases.states import CaseEvent as E
 from meshconsole.healing.models import HealingCase
 from tests.factories import an_instance
 

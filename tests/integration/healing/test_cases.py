@@ -9,8 +9,7 @@ from django.db import IntegrityError, transaction
 
 from meshconsole.audit.models import AuditEntry
 from meshconsole.core.errors import IllegalTransition
-from meshconsole.healing.case_states import CaseEvent, CaseState
-from meshconsole.healing.cases import (
+from meshconsole.healing.cases.services import (
     Lost,
     Subject,
     case_move,
@@ -19,6 +18,7 @@ from meshconsole.healing.cases import (
     entry_add,
     fence_raise,
 )
+from meshconsole.healing.cases.states import CaseEvent, CaseState
 from meshconsole.healing.models import CaseEntry, HealingCase
 from meshconsole.live.models import LiveEvent
 

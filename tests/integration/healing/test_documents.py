@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from meshconsole.documents import documents_apply, documents_export
-from meshconsole.healing.guard_selectors import policy_of
-from meshconsole.healing.guards import SET, WIDEN
+from meshconsole.healing.guards.selectors import policy_of
+from meshconsole.healing.guards.services import SET, WIDEN
 from tests.factories import an_instance
 
 pytestmark = pytest.mark.django_db

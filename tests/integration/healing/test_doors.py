@@ -12,9 +12,9 @@ from rest_framework.test import APIClient
 
 from meshconsole.core.quota import Quotas
 from meshconsole.healing import doors, models
-from meshconsole.healing.cloudevents import TYPE
+from meshconsole.healing.evidence.cloudevents import TYPE
+from meshconsole.healing.evidence.witnesses import witnesses
 from meshconsole.healing.models import Anomaly, AnomalyReport, Quarantine
-from meshconsole.healing.witnesses import witnesses
 from tests.factories import an_application, an_instance
 
 pytestmark = pytest.mark.django_db

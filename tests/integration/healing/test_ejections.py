@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from meshconsole.healing.ejections import (
+from meshconsole.healing.evidence.claims import Message
+from meshconsole.healing.evidence.ejections import (
     PER_REPORTER_LIMIT,
     active_ejections,
     ejections_by,
     ejections_expire,
     service_ejections,
 )
-from meshconsole.healing.evidence import Message
 from meshconsole.healing.models import ActiveEjection, Quarantine
 from meshconsole.healing.services import messages_ingest
 from meshconsole.live.models import LiveEvent

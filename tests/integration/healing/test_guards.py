@@ -11,15 +11,15 @@ from meshconsole.audit.models import AuditEntry
 from meshconsole.core import revision
 from meshconsole.core.errors import Conflict, Forbidden, Invalid, MeshError, NotFound
 from meshconsole.discovery.facts import facts_read
-from meshconsole.healing import guards, windows
-from meshconsole.healing.guard_selectors import (
+from meshconsole.healing.guards import services as guards, windows
+from meshconsole.healing.guards.selectors import (
     killed,
     maintenance_of,
     policy_of,
     protected_now,
     switch_lifted_at,
 )
-from meshconsole.healing.guards import AUTOMATE, SET, WIDEN, Wish, policy_set
+from meshconsole.healing.guards.services import AUTOMATE, SET, WIDEN, Wish, policy_set
 from tests.factories import an_instance
 
 pytestmark = pytest.mark.django_db

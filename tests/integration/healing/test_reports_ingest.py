@@ -9,7 +9,8 @@ import pytest
 
 from meshconsole.audit.models import AuditEntry
 from meshconsole.healing import models
-from meshconsole.healing.evidence import Message
+from meshconsole.healing.evidence.claims import Message
+from meshconsole.healing.evidence.witnesses import reporter_words, service_words, witnesses
 from meshconsole.healing.models import Anomaly, AnomalyReport, HealingCase, Quarantine
 from meshconsole.healing.services import (
     anomalies_lapse,
@@ -18,7 +19,6 @@ from meshconsole.healing.services import (
     messages_ingest,
     reports_ingest,
 )
-from meshconsole.healing.witnesses import reporter_words, service_words, witnesses
 from meshconsole.live.models import LiveEvent
 from proxy.contract.identity import InstanceIdentity
 from proxy.contract.reports import AnomalyReport as Report, AnomalySample, Peers, Subject

@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from meshconsole.healing.approval_links import LinkOver, link_make, link_read
-from meshconsole.healing.approval_models import Approval, ApprovalLink
-from meshconsole.healing.votes import approval_vote
+from meshconsole.healing.approvals.links import LinkOver, link_make, link_read
+from meshconsole.healing.approvals.votes import approval_vote
+from meshconsole.healing.cases.approval_models import Approval, ApprovalLink
 from tests.harness.approvals import an_approval
 
 pytestmark = pytest.mark.django_db

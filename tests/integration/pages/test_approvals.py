@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.utils import timezone
 
-from meshconsole.healing.approval_models import Approval
-from meshconsole.healing.ejection_models import ActiveEjection
+from meshconsole.healing.cases.approval_models import Approval
+from meshconsole.healing.evidence.ejection_models import ActiveEjection
 from meshconsole.healing.models import AnomalyReport
 from tests.factories import an_instance
 from tests.harness.approvals import an_approval

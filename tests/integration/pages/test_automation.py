@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from meshconsole.healing.guard_selectors import kill_switches, policy_of
+from meshconsole.healing.guards.selectors import kill_switches, policy_of
 from meshconsole.healing.models import MaintenanceWindow, ProtectedHours
 from tests.factories import an_instance
 

@@ -11,9 +11,9 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from meshconsole.healing.approvals import approval_request
-from meshconsole.healing.case_states import CaseEvent, CaseState
-from meshconsole.healing.cases import case_move, cases_open
+from meshconsole.healing.cases.approvals import approval_request
+from meshconsole.healing.cases.services import case_move, cases_open
+from meshconsole.healing.cases.states import CaseEvent, CaseState
 from tests.harness.cases import GATES, PLAN, SUBJECT, a_case
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from meshconsole.healing import models
-from meshconsole.healing.evidence import Message
+from meshconsole.healing.evidence.claims import Message
 from meshconsole.healing.services import messages_ingest
 from proxy.contract.identity import InstanceIdentity
 from proxy.contract.reports import AnomalyReport, Subject

@@ -10,9 +10,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from meshconsole.healing.case_states import CaseState
+from meshconsole.healing.cases.states import CaseState
+from meshconsole.healing.cases.troubles import topology_notes, troubles_of
 from meshconsole.healing.models import ActiveEjection
-from meshconsole.healing.troubles import topology_notes, troubles_of
 from meshconsole.inventory.services import instance_drain
 from meshconsole.telemetry.notes import notes_now
 from tests.factories import an_instance

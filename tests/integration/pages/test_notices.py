@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rest_framework.test import APIClient
 
-from meshconsole.healing.notice_models import Notice, NoticeChannel
+from meshconsole.healing.notices.models import Notice, NoticeChannel
 
 if TYPE_CHECKING:
     from django.test import Client

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.utils import timezone
 
-from meshconsole.healing.guards import switch_engage
+from meshconsole.healing.guards.services import switch_engage
 from meshconsole.rollouts.freezes import freeze_create
 from meshconsole.rollouts.models import Rollout
 from meshconsole.rollouts.states import RolloutState

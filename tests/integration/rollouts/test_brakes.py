@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from meshconsole.core.errors import Conflict
-from meshconsole.healing.guards import switch_engage, switch_release
+from meshconsole.healing.guards.services import switch_engage, switch_release
 from meshconsole.healing.models import HealingCase
 from meshconsole.rollouts.actions import rollout_actions
 from meshconsole.rollouts.models import Decision, Rollout

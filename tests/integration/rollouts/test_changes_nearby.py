@@ -10,7 +10,7 @@ from healer.policy.changes import change_gate
 from healer.policy.facts import CaseFacts, MeshFacts, Subject
 from healer.policy.parameters import Policy
 from meshconsole.audit.models import AuditEntry
-from meshconsole.healing.case_surroundings import changes_near
+from meshconsole.healing.casebook.surroundings import changes_near
 from meshconsole.healing.models import HealingCase
 from meshconsole.rollouts.models import Rollout
 from meshconsole.rollouts.services import (

@@ -10,8 +10,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from meshconsole.core.errors import Conflict, Forbidden, Invalid
-from meshconsole.healing.guard_selectors import policies_of
-from meshconsole.healing.guards import Wish, policy_row, policy_set, switch_engage, wish_of
+from meshconsole.healing.guards.selectors import policies_of
+from meshconsole.healing.guards.services import Wish, policy_row, policy_set, switch_engage, wish_of
 from meshconsole.healing.models import Anomaly, HealingCase, Testimony as Word
 from meshconsole.rollouts.actions import approver_check
 from meshconsole.rollouts.models import Decision, Rollout

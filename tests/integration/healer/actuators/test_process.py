@@ -21,7 +21,7 @@ from healer.actuators.protocol import (
 )
 from healer.actuators.surroundings import Surroundings
 from meshconsole.demo.effects import effects_of
-from meshconsole.healing.actuator_settings import ProcessSettings
+from meshconsole.healing.guards.actuator_settings import ProcessSettings
 from tests.harness.supervised import starts, supervised
 
 WRITES = ("fenced:1", "begun:1", "happened:1", "happened:2", "ended:1")

@@ -12,7 +12,7 @@ from healer.actuators.protocol import Action, Actuator, NotNow, Order, Refused, 
 from healer.actuators.registry import build
 from healer.actuators.supervisor import Supervisord
 from healer.actuators.surroundings import Surroundings
-from meshconsole.healing.actuator_settings import SupervisorSettings
+from meshconsole.healing.guards.actuator_settings import SupervisorSettings
 from tests.harness.supervisord import PASSWORD, USER, Served, needs_supervisord, supervisord
 from tests.harness.wait import eventually
 

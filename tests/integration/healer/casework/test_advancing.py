@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from meshconsole.healing.approval_models import Approval
-from meshconsole.healing.votes import approval_vote
+from meshconsole.healing.approvals.votes import approval_vote
+from meshconsole.healing.cases.approval_models import Approval
 from meshconsole.inventory.models import Instance
 from tests.harness.healing import World
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from meshconsole.healing import guards
-from meshconsole.healing.case_verbs import case_dismiss, case_hold, case_release
+from meshconsole.healing.cases.verbs import case_dismiss, case_hold, case_release
+from meshconsole.healing.guards import services as guards
 from meshconsole.inventory.models import Instance
 from meshconsole.inventory.services import instance_drain
 from tests.harness.healing import World

@@ -6,7 +6,7 @@ import pytest
 
 from healer.actuators.protocol import AmbiguousResult, Finding, NotNow, Refused, StaleFence
 from healer.casework import executing, holding
-from meshconsole.healing.case_steps import LEASE, step_record, step_take_over
+from meshconsole.healing.cases.steps import LEASE, step_record, step_take_over
 from meshconsole.healing.models import Remediation
 from meshconsole.inventory.models import Instance
 from tests.harness.healing import World

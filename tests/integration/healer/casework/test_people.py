@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from healer.casework.draining import SETTLED, TOLD, in_flight_at
 from meshconsole.core.redis import client
-from meshconsole.healing.approval_models import Approval
-from meshconsole.healing.case_verbs import removal_start
+from meshconsole.healing.approvals.votes import approval_vote
+from meshconsole.healing.cases.approval_models import Approval
+from meshconsole.healing.cases.verbs import removal_start
 from meshconsole.healing.models import HealingCase
-from meshconsole.healing.votes import approval_vote
 from meshconsole.inventory.models import Instance
 from meshconsole.telemetry.links import TOLD as LINKS, Told, encode
 from proxy.contract.reports import LinkCounts

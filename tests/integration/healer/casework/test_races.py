@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from healer.casework.advancing import advance
 from healer.casework.hands import Job
-from meshconsole.healing.case_selectors import cases_out
-from meshconsole.healing.case_states import CaseState
-from meshconsole.healing.case_verbs import removal_start
-from meshconsole.healing.guards import Wish, policy_set
+from meshconsole.healing.cases.selectors import cases_out
+from meshconsole.healing.cases.states import CaseState
+from meshconsole.healing.cases.verbs import removal_start
+from meshconsole.healing.guards.services import Wish, policy_set
 from meshconsole.healing.models import Approval, CaseEntry, HealingCase
 from tests.factories import an_instance
 

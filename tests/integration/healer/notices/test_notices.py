@@ -17,18 +17,18 @@ from healer.notices.sending import notices_send
 from healer.notices.words import signature_of
 from meshconsole.audit.models import AuditEntry
 from meshconsole.core.errors import Invalid, NotFound
-from meshconsole.healing import channels
-from meshconsole.healing.approval_models import Approval
-from meshconsole.healing.cases import entry_add
-from meshconsole.healing.notice_models import Notice, NoticeChannel
-from meshconsole.healing.notices import (
+from meshconsole.healing.approvals.votes import approval_vote
+from meshconsole.healing.cases.approval_models import Approval
+from meshconsole.healing.cases.services import entry_add
+from meshconsole.healing.notices import channels
+from meshconsole.healing.notices.models import Notice, NoticeChannel
+from meshconsole.healing.notices.services import (
     notice_failed,
     notice_test,
     notices_claim,
     notices_make,
     notices_prune,
 )
-from meshconsole.healing.votes import approval_vote
 from tests.harness.approvals import an_approval
 from tests.harness.receivers import Receiver, mail_server, receiving
 

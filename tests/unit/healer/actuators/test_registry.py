@@ -9,7 +9,7 @@ import pytest
 from healer.actuators.protocol import Order, Target
 from healer.actuators.registry import MAKERS, build
 from healer.actuators.surroundings import Surroundings
-from meshconsole.healing.actuator_settings import KINDS, SettingsWrong
+from meshconsole.healing.guards.actuator_settings import KINDS, SettingsWrong
 
 
 def test_every_maker_has_its_settings() -> None:

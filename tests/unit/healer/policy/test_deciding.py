@@ -6,7 +6,7 @@ import pytest
 
 from healer.policy.deciding import JUDGES, decide
 from healer.policy.decision import STAY
-from meshconsole.healing.case_states import OPEN, TERMINAL, TRANSITIONS
+from meshconsole.healing.cases.states import OPEN, TERMINAL, TRANSITIONS
 from tests.harness.policy import AUTO, NOW, case_of, mesh_of
 
 

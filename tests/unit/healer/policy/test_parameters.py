@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from healer.policy.parameters import Policy, policy_of
-from meshconsole.healing.parameters import PARAMETERS
+from meshconsole.healing.guards.parameters import PARAMETERS
 
 
 def test_an_install_that_nobody_configured_only_observes() -> None:

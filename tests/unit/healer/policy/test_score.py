@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from healer.policy.score import LET_GO, TROUBLED, Outcome, outcome, score_of
-from meshconsole.healing.case_models import Mark
-from meshconsole.healing.replay_shapes import STEPS, Score
+from meshconsole.healing.cases.models import Mark
+from meshconsole.healing.cases.score import Score
+from meshconsole.healing.replays.shapes import STEPS
 
 
 def test_every_step_and_mark_is_one_that_cases_have() -> None:

@@ -11,7 +11,7 @@ from healer.policy.facts import ProbeFact
 from healer.policy.parameters import Policy
 from healer.replay.rerunning import Around, Rerun
 from healer.replay.stories import Story, Word
-from meshconsole.healing.replay_shapes import Fate
+from meshconsole.healing.replays.shapes import Fate
 from tests.harness.policy import AUTO, case_of
 from tests.unit.healer.replay.test_hearing import said
 

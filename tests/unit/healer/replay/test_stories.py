@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from healer.replay.stories import STEP_OF, step_reached
-from meshconsole.healing.case_states import CaseEvent
-from meshconsole.healing.replay_shapes import STEPS
+from meshconsole.healing.cases.states import CaseEvent
+from meshconsole.healing.replays.shapes import STEPS
 
 
 def test_every_word_is_one_that_pages_know_and_every_event_one_of_cases() -> None:

@@ -10,7 +10,7 @@ import pytest
 from meshconsole.demo import breaking
 from meshconsole.demo.breaking import FAULTS, CannotBreak, break_instance, faults_of, mend
 from meshconsole.demo.state import DemoFile, ServiceLine
-from meshconsole.healing.supervision import Answer, Ask
+from meshconsole.healing.guards.supervision import Answer, Ask
 
 
 def service(instance: str, app: str) -> ServiceLine:

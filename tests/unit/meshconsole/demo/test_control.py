@@ -11,7 +11,7 @@ import pytest
 
 from meshconsole.demo import control
 from meshconsole.demo.control import Door, socket_path
-from meshconsole.healing.supervision import LINE_BYTES, Answer, Ask
+from meshconsole.healing.guards.supervision import LINE_BYTES, Answer, Ask
 
 LOOK = msgspec.json.encode(Ask(verb="look", instance="shop-1")) + b"\n"
 

@@ -12,7 +12,7 @@ from django.db import OperationalError
 
 from meshconsole.discovery import refusals as room
 from meshconsole.discovery.refusals import Refusals
-from meshconsole.healing.quarantine import Counted
+from meshconsole.healing.evidence.quarantine import Counted
 from proxy.aio import cancelled, spawn
 from proxy.contract.identity import InstanceIdentity
 from tests.harness.wait import eventually_async

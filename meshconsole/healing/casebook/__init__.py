@@ -1,0 +1,1 @@
+"""A case as people read it: pages, drawings, the report, REST."""

@@ -1,0 +1,1 @@
+"""How far healing may go: policies, maintenance windows, protected hours, kill switches."""

@@ -1,0 +1,1 @@
+"""What people are told outside of the console, by which channels."""
