@@ -1,5 +1,5 @@
 """A stand-in for systemctl, as a program on PATH: it does, prints and refuses what the real one
-does, by records of systemd 252."""
+does, by what systemd 252 documents."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class ReplayRun(models.Model):
     error = models.CharField(max_length=300, blank=True)
     """Why it failed, in a sentence."""
     found = models.JSONField(null=True)
-    """A `replay_shapes.Found`, once it is done."""
+    """A `shapes.Found`, once it is done."""
 
     class Meta:
         verbose_name = "replay"
