@@ -62,6 +62,9 @@ class Judge:
         """Is it this caller's own fault, as of the last second?"""
         self.herald = Herald(new_id, wall)
         self.ejectors: dict[str, Ejector] = {}
+        self._asked: dict[str, Ejector] = {}
+        """Those of which an endpoint was asked. Of a whole mesh one sidecar calls few, and looking
+        at all of them each time would hold up whoever is being served."""
 
     # what is in force
 
@@ -77,6 +80,7 @@ class Judge:
             self.ejectors[terms.name] = ejector
         for name, ejector in before.items():
             ejector.become(HealingTerms(name=name), (), now)
+        self._asked = {name: one for name, one in self.ejectors.items() if one.records}
         self.herald.forget(self.ejectors)
 
     def restore(self, ejections: Iterable[Ejection], now: float, wall: float) -> None:
@@ -129,7 +133,7 @@ class Judge:
             if record.is_failing_now and self.ejectors.get(record.key[0]) is ejector:
                 self._fast(ejector, record, now)
         second = int(now)
-        for ejector in self.ejectors.values():
+        for ejector in self._asked.values():
             for record in ejector.active_ejections:
                 self._advance(ejector, record, now)
             if ejector.last_failure >= second - 1 and ejector.terms.mode != "off":
@@ -170,7 +174,8 @@ class Judge:
         self.herald.at(now)
         second = int(now)
         judged = []
-        for ejector in self.ejectors.values():
+        self._look_around(now)
+        for ejector in self._asked.values():
             if ejector.terms.mode != "off":
                 self._absorb(ejector, now)
                 judged.append((ejector, readings_of(ejector, second)))
@@ -188,10 +193,19 @@ class Judge:
 
     def steps(self, now: float) -> Iterator[tuple[Key, int, Ejection | None]]:
         """Those whose share is not whole, or whose ejection is not over, and their share."""
-        for ejector in self.ejectors.values():
+        for ejector in self._asked.values():
             for record in ejector.active_ejections:
                 said = self.herald.said(ejector, record)
                 yield record.key, ejector.steps(record, now), said
+
+    def _look_around(self, now: float) -> None:
+        """Which services were asked for the first time?"""
+        for name, ejector in self.ejectors.items():
+            if name not in self._asked:
+                for stats in ejector.members:
+                    if stats.attempts:
+                        self._absorb(ejector, now)
+                        break
 
     def _look_at_burst(self, ejector: Ejector, record: Record, now: float) -> None:
         if record.state not in ("active", "returning") or self._blamed:
@@ -290,6 +304,7 @@ class Judge:
         record = ejector.records.get(key)
         if record is None or record.stats is not stats:
             record = ejector.records[key] = Record(key, stats)
+            self._asked[ejector.terms.name] = ejector
             if self._crowded:  # it may be one that was forgotten: its past is not news
                 record.skip()
         return record
