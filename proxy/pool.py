@@ -32,12 +32,13 @@ class Pool:
     """The connections of one protocol to one member."""
 
     __slots__ = (
-        "connections", "dialing", "limits", "member", "opened", "places", "protocol",
+        "called", "connections", "dialing", "limits", "member", "opened", "places", "protocol",
         "ready", "replacing", "tls_sessions", "waiting",
     )  # fmt: skip
 
     def __init__(self, member: Member, protocol: str, pools: Pools) -> None:
         self.member = member
+        self.called = pools.called
         self.protocol = protocol
         self.places = PLACES.get(protocol, 1)
         self.limits = pools.limits
@@ -78,6 +79,8 @@ class Pool:
         if not self.opened and monotonic() < self.member.rest_until:
             raise resting(self.member.stats.service, self.member.why)
         self.waiting.append(asking)
+        if self.member.retired:
+            self.called(self.member)  # it may have been forgotten, as nothing of it was open
         self._dial_more()
         return None
 

@@ -53,8 +53,12 @@ class Pools:
         pool = member.pools.get(protocol)
         if pool is None:
             pool = member.pools[protocol] = Pool(member, protocol, self)
-            self._called[member] = None
+            self.called(member)
         return cast("Pool", pool)
+
+    def called(self, member: Member) -> None:
+        """Sweep what it has from now on."""
+        self._called[member] = None
 
     def forget(self, member: Member, asking: Asking) -> None:
         """The exchange no longer waits."""

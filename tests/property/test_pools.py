@@ -346,9 +346,10 @@ class PoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def whoever_waits_waits_for_something(self) -> None:
-        """A dial, or a connection that is in use or ending."""
+        """A dial, or a connection that is in use or ending, or the end of the member's rest."""
         if hasattr(self, "pool") and self.pool.waiting:
-            assert self.dials or self._open() or self.replaced
+            rests = self.member.rest_until > self.now
+            assert self.dials or self._open() or self.replaced or rests
 
     @invariant()
     def nobody_waits_beside_a_connection_with_room(self) -> None:
