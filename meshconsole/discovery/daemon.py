@@ -92,6 +92,7 @@ async def run(
     finally:
         for task in tasks:
             await cancelled(task)
+        shard.desk.close()
         await _released(leader)
         await core_redis.async_close()
 

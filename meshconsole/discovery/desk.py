@@ -34,8 +34,11 @@ class Desk:
             return await loop.run_in_executor(self._pool, lambda: around(work, *args, **kwargs))
 
     def close(self) -> None:
-        """Take no more work; what runs is let end."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Take no more work; what runs is let end. What is kept is closed by its own thread, after
+        what waits."""
+        if self._keeps:
+            self._pool.submit(connections.close_all)
+        self._pool.shutdown(wait=False, cancel_futures=not self._keeps)
 
 
 def _fresh(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
