@@ -40,7 +40,7 @@ def test_the_password_is_printed_once_and_kept_nowhere(demo: Launched) -> None:
 def test_the_summary_is_ten_lines(demo: Launched) -> None:
     lines = demo.output.splitlines()
     begin = next(n for n, line in enumerate(lines) if line.startswith("The mesh serves after"))
-    block = lines[begin : begin + 9]
+    block = lines[begin : begin + 10]
     assert any(demo.demo.console in line for line in block)
     assert "Ctrl-C" in block[-1]
 

@@ -10,6 +10,7 @@ from meshconsole.demo.launch import Launched
 from meshconsole.drill.stage import Stage
 from tests.e2e.axe import faults
 from tests.e2e.shots import LOOKS
+from tests.harness.demo import only_reported
 
 WAVE_MS = 60_000
 """A wave is written, pushed, taken by nine sidecars, and seen by the engine within this time."""
@@ -111,6 +112,11 @@ def test_a_verb_that_comes_too_late_is_told_in_its_dialog(page: Page, demo: Laun
 def test_healing_is_brought_up_by_level_and_kept_still_by_the_kill_switch(
     page: Page, demo: Launched, stage: Stage
 ) -> None:
+    with only_reported(stage, "stock"):
+        _brought_up(page, demo, stage)
+
+
+def _brought_up(page: Page, demo: Launched, stage: Stage) -> None:
     console = demo.demo.console.rstrip("/")
     page.goto(f"{console}/rollouts/new/?kind=healing_mode&application=stock")
     page.locator("input[value='ejection_mode:eject']").check()

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -113,3 +114,19 @@ async def _counted(stage: Stage, total: int, rate: float, during: Callable[[], N
     counts = stage.counted(stage.services("order"), run, "GET /orders/{id}")
     lost, repeated = counts.judge(range(total))
     return Counted(total, volley.failed, lost, repeated, dict(volley.outcomes))
+
+
+@contextmanager
+def only_reported(stage: Stage, app: str) -> Iterator[None]:
+    """Callers of `app` eject nobody for a while, as before anybody let them."""
+    path = f"/api/v1/applications/{app}/healing-policy"
+
+    def say(**wish: str) -> None:
+        version = stage.console.get(path)["version"]
+        stage.console.put(path, {**wish, "reason": "A test."}, version=version)
+
+    say(ejection_mode="report")
+    try:
+        yield
+    finally:
+        say()
