@@ -32,7 +32,7 @@ class Inline:
         """Done when it comes back; what fails is logged and tried again by the next tick."""
         try:
             job()
-        except Exception:
+        except Exception:  # logged; the next tick finds the row as it stands and asks again
             logger.exception("casework failed", extra={"job": name})
         return True
 
@@ -57,7 +57,7 @@ class Threads:
     def _run(self, name: str, job: Job) -> None:
         try:
             job()
-        except Exception:
+        except Exception:  # logged; the next tick finds the row as it stands and asks again
             logger.exception("casework failed", extra={"job": name})
         finally:
             with self._lock:
